@@ -1,0 +1,40 @@
+# One entry for each thing a person does here. Needs python3.11 and make; the rest is set up in .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CASES ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint golden install-test clean $(VENV)
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+$(VENV): $(READY)
+
+# The stamp is touched last: a set-up that broke off half-way is made again.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## compile the README's example, load it in a second process, compare the outputs
+	$(BIN)/python demo/run.py
+
+test: lint ## lint, types and all tests but the slow ones
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+
+lint: $(READY) ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+golden: $(READY) ## write the golden files anew (CASES="name ..." for some of them)
+	$(BIN)/python -m tests.golden_update $(CASES)
+
+install-test: $(READY) ## wheel, sdist and editable install, each in a clean environment
+	$(BIN)/python -m pytest tests/test_install.py
+
+clean: ## remove what was made here
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""From a live, modified module to the source that declares it."""

@@ -1,0 +1,156 @@
+"""Builds an emitted class from the config of the live model: on meta for its structure, and with real weights."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel, initialization
+
+Build = Callable[[type[nn.Module]], nn.Module]
+NOT_PASSED = (
+    "model_type", "architectures", "auto_map", "transformers_version", "dtype", "torch_dtype", "_name_or_path",
+)  # fmt: skip
+
+
+def config_of(config_class: type[PreTrainedConfig], live: PreTrainedConfig) -> PreTrainedConfig:
+    """A config of the emitted class with the values of the live one; attention and experts run as they do there."""
+    values = {name: value for name, value in live.to_dict().items() if name not in NOT_PASSED}
+    for name, kind in config_class.sub_configs.items():
+        # The native `model_type` is kept only where it decides the class of the inner config.
+        if isinstance(values.get(name), dict) and issubclass(kind, PreTrainedConfig):
+            values[name] = {key: value for key, value in values[name].items() if key not in NOT_PASSED}
+    config = config_class(**values)
+    pass_implementations(live, config)
+    return config
+
+
+def pass_implementations(live: PreTrainedConfig, config: PreTrainedConfig) -> None:
+    """Neither source nor checkpoint holds them. The public names would overwrite those of the inner configs too."""
+    config._attn_implementation_internal = live._attn_implementation
+    config._experts_implementation_internal = live._experts_implementation
+    for name in live.sub_configs:
+        source, target = getattr(live, name, None), getattr(config, name, None)
+        if isinstance(source, PreTrainedConfig) and isinstance(target, PreTrainedConfig):
+            pass_implementations(source, target)
+
+
+def transformers_build(live: PreTrainedModel) -> Build:
+    """How a root class of transformers is built: from its own config class, with the live model's values."""
+
+    def build(root: type[Any]) -> nn.Module:
+        model = root(config_of(root.config_class, live.config))
+        assert isinstance(model, nn.Module)
+        return model
+
+    return build
+
+
+@contextmanager
+def under(device: str, dtype: torch.dtype) -> Iterator[None]:
+    """Modules built inside stand on this device and have this floating dtype, as `from_pretrained` builds them."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.device(device):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def parameters_uninitialised() -> Iterator[None]:
+    """Inside, nothing is drawn for parameters, which are loaded anyway. Buffers are computed: not all are loaded."""
+    functions = initialization.TORCH_INIT_FUNCTIONS
+    originals = dict(functions)
+    try:
+        functions.update({name: for_buffers(function) for name, function in originals.items()})
+        with initialization.guard_torch_init_functions():
+            yield
+    finally:
+        functions.update(originals)
+
+
+def for_buffers(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def initialise(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return tensor if isinstance(tensor, nn.Parameter) else function(tensor, *args, **kwargs)
+
+    return initialise
+
+
+@contextmanager
+def poisoned_memory() -> Iterator[None]:
+    """Inside, uninitialised memory holds NaN and huge integers, so that garbage never looks right by luck."""
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    mode = torch.get_deterministic_debug_mode()
+    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+
+def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Every parameter, buffer and plain tensor attribute by its path, shared ones under each of theirs."""
+    named = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    return named | plain_tensors(model)
+
+
+def plain_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {
+        f"{path}.{name}".lstrip("."): value
+        for path, module in model.named_modules()
+        for name, value in vars(module).items()
+        if isinstance(value, torch.Tensor) and not name.endswith("_cached")
+    }
+
+
+def unsaved_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Tensors that no checkpoint carries, so that their values are part of the declaration."""
+    saved = set(model.state_dict())
+    known = tensors_of(model)
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    return {name: tensor for name, tensor in known.items() if name not in saved and name not in parameters}
+
+
+def cast_like(model: nn.Module, live: nn.Module) -> None:
+    """Gives every parameter and buffer the device and dtype of the live one; their values are compared elsewhere."""
+    right = tensors_of(live)
+    for path, module in model.named_modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                parameter.data = moved(parameter.data, right[f"{path}.{name}".lstrip(".")])
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = moved(buffer, right[f"{path}.{name}".lstrip(".")])
+
+
+def other_dtypes(model: nn.Module, live: nn.Module) -> list[str]:
+    """Names of the tensors that have another dtype than in the live model."""
+    right = tensors_of(live)
+    return [name for name, tensor in tensors_of(model).items() if tensor.dtype != right[name].dtype]
+
+
+def freeze_like(model: nn.Module, live: nn.Module) -> list[str]:
+    """Makes the parameters trainable that the live model trains, and no others; names those which were different."""
+    right = dict(live.named_parameters())
+    changed = [(name, own) for name, own in model.named_parameters() if own.requires_grad != right[name].requires_grad]
+    for name, parameter in changed:
+        parameter.requires_grad_(right[name].requires_grad)
+    return [name for name, _ in changed]
+
+
+def moved(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return tensor.to(device=like.device, dtype=like.dtype)
+
+
+def is_real(model: nn.Module) -> bool:
+    return not any(tensor.is_meta for tensor in [*model.parameters(), *model.buffers()])
+
+
+def size_of(model: nn.Module) -> int:
+    """Bytes of all weights; a tensor with several paths counts once."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in [*model.parameters(), *model.buffers()])

@@ -1,0 +1,154 @@
+"""The pipeline, as a table of contents."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from ..errors import InvalidDeclaration, InvalidName, ValidationFailed
+from .diff import diff as diff_trees
+from .ecosystem import config_class, version_of
+from .emission import Emitted, Emitter, Options
+from .ir import Delta, Difference, flatten
+from .literal import check_identifier
+from .markers import missing_markers
+from .package import Package
+from .validate import Validation, validate
+from .workbench import Workbench
+
+NEUTRAL = "package"
+
+
+def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> Difference:
+    """What was changed on ``live`` since its class built it.
+
+    ``declared`` is the class it was built from, by default its own. The result's ``changes`` are typed and carry
+    their ``path``; ``classes`` are those that a package would emit with ``suffix``.
+
+    Raises:
+        ArchitError: a change that no source can declare, or a declared class that does not fit.
+    """
+    bench = _bench(live, declared)
+    delta = diff_trees(bench.reference_node, bench.live_node, bench.construct)
+    changes = tuple(flatten(delta))
+    classes = _emit(bench, delta, Options(NEUTRAL, suffix)).classes if changes else ()
+    return Difference(bench.declared.__name__, changes, classes)
+
+
+def compile_model(
+    live: nn.Module,
+    declared: type | None = None,
+    *,
+    name: str,
+    suffix: str,
+    inputs: Mapping[str, Any] | None = None,
+    user_code: str = "copy",
+) -> Package:
+    """The package of classes that declares ``live``, validated; nothing is written and ``live`` is left as it was.
+
+    Args:
+        live: the modified model.
+        declared: the class it was built from; its own by default.
+        name: name of the package and ``model_type`` of its config: a lower-case identifier.
+        suffix: what the name of each emitted class ends with.
+        inputs: arguments of ``forward`` for the comparison of outputs; made from its signature by default.
+        user_code: ``"copy"`` the user's own modules into the package, or ``"import"`` them.
+
+    Raises:
+        UnsupportedChange: a change that no source can declare; names the path and the way out.
+        ValidationFailed: the emitted package does not rebuild the model.
+        InvalidName, InvalidDeclaration, SourceUnavailable: bad input.
+    """
+    options = Options(_package_name(name), _suffix(suffix), _copies(user_code))
+    bench = _bench(live, declared)
+    delta = diff_trees(bench.reference_node, bench.live_node, bench.construct)
+    if not delta.edits:
+        raise InvalidDeclaration(f"The live model is just what {bench.declared.__name__} declares: nothing to compile.")
+    emitted, validation = _validated(bench, delta, options, inputs)
+    facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
+    return Package(name, emitted.files, emitted.root, emitted.classes, validation.notes, facts)
+
+
+def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
+    """Print the source of the new classes, and of the user's own; the config class is left out.
+
+    Raises:
+        ArchitError: as `compile_model`.
+    """
+    options = Options(NEUTRAL, _suffix(suffix))
+    bench = _bench(live, declared)
+    delta = diff_trees(bench.reference_node, bench.live_node, bench.construct)
+    emitted, validation = _validated(bench, delta, options, None)
+    print(emitted.new_source, end="")
+    for note in validation.notes:
+        print(f"# {note}")
+
+
+printDifference = print_difference  # ArchIt's name
+
+
+def _validated(
+    bench: Workbench, delta: Delta, options: Options, inputs: Mapping[str, Any] | None
+) -> tuple[Emitted, Validation]:
+    """The most readable package that rebuilds the model: edits at sites first, plain statements where those fail."""
+    try:
+        emitted = _emit(bench, delta, options)
+        return emitted, _validate(bench, emitted, options, inputs)
+    except ValidationFailed as first:
+        plain = _emit(bench, delta, replace(options, prefer_sites=False))
+        try:
+            return plain, _validate(bench, plain, options, inputs)
+        except ValidationFailed:
+            raise first from None
+
+
+def _emit(bench: Workbench, delta: Delta, options: Options) -> Emitted:
+    config = config_class(getattr(bench.live, "config", None), options.suffix)
+    emitted = Emitter(bench, delta, options, config).emit()
+    missing = missing_markers(bench.classes, emitted.files, options.name)
+    return Emitter(bench, delta, options, config, forced=missing).emit() if missing else emitted
+
+
+def _validate(
+    bench: Workbench, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
+) -> Validation:
+    build = None if config_class(getattr(bench.live, "config", None), "X") else bench.rebuild
+    return validate(bench.live, options.name, emitted.files, emitted.root, emitted.origins, inputs, build)
+
+
+def _bench(live: nn.Module, declared: type | None) -> Workbench:
+    if not isinstance(live, nn.Module):
+        raise InvalidDeclaration(f"The live model has to be an nn.Module, not a {type(live).__name__}.")
+    declared = type(live) if declared is None else declared
+    if not (isinstance(declared, type) and issubclass(declared, nn.Module)):
+        raise InvalidDeclaration(f"The declared class has to be a subclass of nn.Module, not {declared!a}.")
+    if not issubclass(type(live), declared):
+        raise InvalidDeclaration(
+            f"The declared class {declared.__name__} is no ancestor of the live model's class {type(live).__name__}."
+        )
+    return Workbench(live, declared)
+
+
+def _package_name(name: str) -> str:
+    check_identifier("The package name", name)
+    if name != name.lower():
+        raise InvalidName("The package name", name, "it must be in lower case, as module names are")
+    return name
+
+
+def _suffix(suffix: str) -> str:
+    check_identifier("The suffix", f"X{suffix}" if type(suffix) is str else suffix)
+    if not suffix:
+        raise InvalidName("The suffix", suffix, "it must not be empty, or new classes would have the old names")
+    return suffix
+
+
+def _copies(user_code: str) -> bool:
+    if user_code not in ("copy", "import"):
+        raise InvalidName("user_code", user_code, 'it must be "copy" or "import"')
+    return user_code == "copy"
+
+
+def _versions() -> dict[str, str]:
+    return {name: version_of(name).strip() for name in ("transformers", "torch")}

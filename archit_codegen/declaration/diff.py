@@ -1,0 +1,255 @@
+"""Compares the declared tree with the live one. Pure; how a new module was constructed is asked of the workbench."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from ..errors import UnsupportedChange
+from .distance import align
+from .ir import (
+    Added,
+    Arranged,
+    AttributeChanged,
+    Change,
+    Construction,
+    Delta,
+    Frozen,
+    Inside,
+    Literal,
+    MethodPatched,
+    ModuleRef,
+    Node,
+    Removed,
+    Replaced,
+    SetToNone,
+    Shared,
+    TensorChanged,
+    TensorFact,
+    TiesChanged,
+    join,
+)
+from .ties import needed_ties
+
+_NONE = Literal("None")
+# Tells how a live module was constructed, given the node it replaces, and gives the node that this call builds.
+Construct = Callable[[Node, Node | None, str], tuple[Construction, Node]]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Where each live module was first met, and as what it was declared there."""
+
+    construct: Construct
+    first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
+
+
+def diff(reference: Node, live: Node, construct: Construct) -> Delta:
+    """Every change that turns ``reference`` into ``live``.
+
+    Raises:
+        UnsupportedChange: hooks, or state that no source can declare.
+        UnknownArguments: nothing tells how a new module was constructed.
+    """
+    return _modules(reference, live, "", _Seen(construct, {live.key: ("", reference.key)}))
+
+
+def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool = False) -> Delta:
+    if live.hooks:
+        raise UnsupportedChange(
+            path,
+            f"a {live.hooks[0]} is registered, and no class can declare a hook",
+            "Move what the hook does into the module's `forward`, or remove the hook.",
+        )
+    own_frozen = not frozen and _newly_frozen(reference, live)
+    edits = (
+        *_children(reference, live, path, seen, frozen or own_frozen),
+        *_tensors(reference, live, path, frozen or own_frozen),
+        *_attributes(reference, live, path),
+        *_methods(reference, live, path),
+        *((TiesChanged(path, keys),) if (keys := needed_ties(reference, live)) is not None else ()),
+        *((Frozen(path, False),) if own_frozen else ()),
+    )
+    return Delta(reference, live, edits)
+
+
+# --- children -------------------------------------------------------------------------------------------------------
+
+
+def _children(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+    if _is_list(reference) and _is_list(live):
+        yield from _members(reference, live, path, seen, frozen)
+        return
+    before, after = dict(reference.children), dict(live.children)
+    for name in before:
+        if name not in after:
+            yield Removed(join(path, name), "module" if before[name] is not None else "slot")
+    for name, node in after.items():
+        here = join(path, name)
+        if name in before:
+            yield from _child(before[name], node, here, seen, frozen)
+        elif node is None:
+            yield AttributeChanged(here, None, _NONE)
+        else:
+            yield _new(node, here, seen)
+
+
+def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+    if live is None:
+        if reference is not None:
+            yield SetToNone(path, reference.cls)
+        return
+    first = seen.first.setdefault(live.key, (path, reference and reference.key))
+    if first[0] != path:
+        if reference is None or first[1] != reference.key:
+            yield Shared(path, first[0])
+        return
+    if reference is None:
+        yield _new(live, path, seen)
+    elif reference.key != live.key:
+        yield from _same_or_other(reference, live, path, seen, frozen)
+
+
+def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+    if reference.cls != live.cls:
+        yield _replaced(reference, live, path, seen)
+        return
+    before = dict(seen.first)
+    delta = _modules(reference, live, path, seen, frozen)
+    if not delta.edits:
+        return
+    if reference.kind == "native" or _made_otherwise(reference, live):
+        inside, seen.first = seen.first, before
+        try:
+            anew = _replaced(reference, live, path, seen)
+        except UnsupportedChange:
+            anew = None
+        if anew is not None and _weight(anew.delta) < _weight(delta):
+            yield anew
+            return
+        seen.first = inside
+    yield Inside(path, delta)
+
+
+def _made_otherwise(reference: Node, live: Node) -> bool:
+    """Whether the live module is known to come from a call of its own with other arguments."""
+    if live.built is None or reference.built is None or live.built.owner is not None:
+        return False
+    return True
+
+
+def _weight(delta: Delta | None) -> int:
+    """How many slots a delta touches, at any depth."""
+    if delta is None:
+        return 0
+    return sum(_weight(edit.delta) if isinstance(edit, Inside) else 1 for edit in delta.edits)
+
+
+def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
+    construction, built = seen.construct(live, reference, path)
+    wraps = any(argument.value == ModuleRef(reference.key) for argument in construction.arguments)
+    delta = _modules(built, live, path, seen)
+    return Replaced(path, reference.cls, construction, delta if delta.edits else None, wraps)
+
+
+def _new(live: Node, path: str, seen: _Seen) -> Change:
+    first = seen.first.setdefault(live.key, (path, None))
+    if first[0] != path:
+        return Shared(path, first[0])
+    construction, built = seen.construct(live, None, path)
+    delta = _modules(built, live, path, seen)
+    return Added(path, construction, delta if delta.edits else None)
+
+
+# --- lists ----------------------------------------------------------------------------------------------------------
+
+
+def _is_list(node: Node) -> bool:
+    names = [name for name, _ in node.children]
+    return node.cls.name in {"ModuleList", "Sequential"} and names == [str(index) for index in range(len(names))]
+
+
+def _members(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+    before = [child for _, child in reference.children]
+    after = [child for _, child in live.children]
+    if len(before) == len(after) and (None in before or None in after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _child(old, new, join(path, str(index)), seen, frozen)
+        return
+    declared, members = [c for c in before if c is not None], [c for c in after if c is not None]
+    if len(declared) != len(before) or len(members) != len(after):
+        raise UnsupportedChange(path, "a list with None members changed its length", "Use `Identity` instead of None.")
+    matches = align(declared, members)
+    kept = [match for match in matches if match is not None]
+    shared = len({member.key for member in members}) < len(members)
+    if kept != list(range(len(declared))):
+        yield Arranged(path, tuple(kept), len(declared), shared)
+    for index, (match, member) in enumerate(zip(matches, members, strict=True)):
+        here = join(path, str(index))
+        if match is None:
+            yield _new(member, here, seen)
+        elif member.key not in seen.first or not shared:
+            yield from _child(declared[match], member, here, seen, frozen)
+
+
+# --- tensors --------------------------------------------------------------------------------------------------------
+
+
+def _newly_frozen(reference: Node, live: Node) -> bool:
+    after, before = list(_below(live)), list(_below(reference))
+    return bool(after) and not any(f.requires_grad for f in after) and any(f.requires_grad for f in before)
+
+
+def _below(node: Node) -> Iterator[TensorFact]:
+    yield from (fact for _, fact in node.parameters if fact is not None)
+    for _, child in node.children:
+        if child is not None:
+            yield from _below(child)
+
+
+def _tensors(reference: Node, live: Node, path: str, frozen: bool) -> Iterator[Change]:
+    yield from _facts(dict(reference.parameters), dict(live.parameters), path, "parameter", frozen)
+    yield from _facts(dict(reference.buffers), dict(live.buffers), path, "buffer", frozen)
+
+
+def _facts(
+    before: Mapping[str, TensorFact | None], after: Mapping[str, TensorFact | None], path: str, what: str, frozen: bool
+) -> Iterator[Change]:
+    for name in before:
+        if name not in after:
+            yield Removed(join(path, name), what)
+    for name, fact in after.items():
+        old, here = before.get(name), join(path, name)
+        if name not in before or (old is None) != (fact is None):
+            yield TensorChanged(here, what, old, fact)
+        elif old is not None and fact is not None:
+            yield from _fact(old, fact, here, what, frozen)
+
+
+def _fact(old: TensorFact, new: TensorFact, path: str, what: str, frozen: bool) -> Iterator[Change]:
+    if replace(old, key=0, requires_grad=True) != replace(new, key=0, requires_grad=True):
+        yield TensorChanged(path, what, old, new)
+    elif old.requires_grad != new.requires_grad and not frozen and what == "parameter":
+        yield Frozen(path, new.requires_grad)
+
+
+# --- attributes and methods -----------------------------------------------------------------------------------------
+
+
+def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
+    before, after = dict(reference.attributes), dict(live.attributes)
+    for name in before:
+        if name not in after:
+            yield Removed(join(path, name), "attribute")
+    for name, value in after.items():
+        if name not in before or before[name] != value:
+            yield AttributeChanged(join(path, name), before.get(name), value)
+
+
+def _methods(reference: Node, live: Node, path: str) -> Iterator[Change]:
+    before = dict(reference.methods)
+    for name, code in live.methods:
+        if before.get(name) != code:
+            yield MethodPatched(join(path, name), code)
+    after = dict(live.methods)
+    for name in before:
+        if name not in after:
+            yield Removed(join(path, name), "method")

@@ -1,0 +1,46 @@
+"""The first difference between the facts of two module trees, as a readable clause."""
+
+from collections.abc import Iterator
+
+from archit_codegen.declaration.facts import ConfigFact, Facts
+
+LONGEST = 160
+
+
+def first_difference(expected: Facts, actual: Facts) -> tuple[str, str] | None:
+    """Path and reason of the first fact, in tree order, that is not as expected."""
+    return next(differences(expected, actual), None)
+
+
+def differences(expected: Facts, actual: Facts) -> Iterator[tuple[str, str]]:
+    for path in expected | actual:
+        if path not in actual:
+            yield path, "is missing"
+        elif path not in expected:
+            yield path, "should not be there"
+        else:
+            yield from ((path, reason) for reason in of_slots(expected[path], actual[path]))
+
+
+def of_slots(expected: dict[str, object], actual: dict[str, object]) -> Iterator[str]:
+    for slot in expected | actual:
+        if slot not in actual:
+            yield f"{slot} is missing, should be {text(expected[slot])}"
+        elif slot not in expected:
+            yield f"{slot} is {text(actual[slot])}, should not be there"
+        else:
+            yield from of_values(slot, expected[slot], actual[slot])
+
+
+def of_values(name: str, expected: object, actual: object) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        keys = expected if isinstance(expected, ConfigFact) else expected | actual
+        for key in keys:
+            yield from of_values(f"{name}.{key}", expected.get(key), actual.get(key))
+    elif type(expected) is not type(actual) or expected != actual:
+        yield f"{name} is {text(actual)}, should be {text(expected)}"
+
+
+def text(value: object) -> str:
+    written = value if isinstance(value, str) and value.isidentifier() else repr(value)
+    return written if len(written) <= LONGEST else f"{written[:LONGEST]}..."

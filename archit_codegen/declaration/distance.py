@@ -1,0 +1,119 @@
+"""How far two nodes are apart, and which member of a declared list a live member was built as. Pure."""
+
+from collections.abc import Sequence
+
+from .ir import Literal, Node
+
+Features = dict[tuple[str, str], str]
+
+
+def distance(declared: Node, live: Node) -> int:
+    """The number of slots, at any depth, in which two nodes differ; 0 for equal ones."""
+    if declared.key == live.key:
+        return 0
+    count = int(declared.cls != live.cls)
+    before, after = dict(declared.children), dict(live.children)
+    count += len(before.keys() ^ after.keys()) + int(list(before) != list(after))
+    for name in before.keys() & after.keys():
+        left, right = before[name], after[name]
+        if left is None or right is None:
+            count += int(left is not right)
+        else:
+            count += distance(left, right)
+    count += _differences(dict(declared.attributes), dict(live.attributes))
+    count += _differences(_tensors(declared), _tensors(live))
+    return count
+
+
+def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
+    """For each live member the index of the declared member that it was built as, None for one that is new.
+
+    Members are recognised by what tells the declared ones apart (such as ``layer_idx`` anywhere below them); where
+    nothing does, they are matched in order, and a member of another class stands for the one it replaces.
+    """
+    first_at = {node.key: index for index, node in reversed(list(enumerate(live)))}
+    features = [_features(node) for node in declared]
+    telling = {key for key in set().union(*features) if len({feature.get(key) for feature in features}) > 1}
+    exact = [_exact(node, declared, features, telling) if telling else None for node in live]
+    matched = exact if all(_settled(m, node, declared) for m, node in zip(exact, live, strict=True)) else None
+    result = _fill(matched, len(declared)) if matched else _in_order(declared, live)
+    return [result[first_at[node.key]] for node in live]
+
+
+def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
+    return match is not None or all(member.cls != node.cls for member in declared)
+
+
+def _exact(node: Node, declared: Sequence[Node], features: Sequence[Features], telling: set[tuple[str, str]]) -> int | None:
+    own = _features(node)
+    for index, member in enumerate(declared):
+        if member.cls == node.cls and all(own.get(key) == features[index].get(key) for key in telling):
+            return index
+    return None
+
+
+def _fill(matched: list[int | None], size: int) -> list[int | None]:
+    """Members of other classes replace the declared member at their own place between their neighbours, if one is free."""
+    result = list(matched)
+    taken = {index for index in matched if index is not None}
+    for place, match in enumerate(matched):
+        if match is None:
+            before = result[place - 1] if place else -1
+            guess = place if len(matched) == size else (before + 1 if before is not None else size)
+            if guess < size and guess not in taken:
+                result[place] = guess
+                taken.add(guess)
+    return result
+
+
+def _in_order(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
+    """The cheapest order-preserving alignment; a gap costs as much as a member of another class."""
+    rows, columns = len(live) + 1, len(declared) + 1
+    cost = [[row + column for column in range(columns)] for row in range(rows)]
+    for row in range(1, rows):
+        for column in range(1, columns):
+            other = int(live[row - 1].cls != declared[column - 1].cls)
+            cost[row][column] = min(
+                cost[row - 1][column - 1] + other, cost[row - 1][column] + 1, cost[row][column - 1] + 1
+            )
+    result: list[int | None] = [None] * len(live)
+    row, column = len(live), len(declared)
+    while row and column:
+        # From the end, prefer gaps: what is missing or new is then taken to be at the end of the list.
+        if cost[row][column] == cost[row - 1][column] + 1:
+            row -= 1
+        elif cost[row][column] == cost[row][column - 1] + 1:
+            column -= 1
+        else:
+            row, column = row - 1, column - 1
+            result[row] = column
+    return result
+
+
+def _features(node: Node) -> Features:
+    found: Features = {}
+
+    def visit(current: Node, path: str) -> None:
+        found[path, "class"] = str(current.cls)
+        for name, value in current.attributes:
+            if isinstance(value, Literal):
+                found[path, name] = value.text
+        for name, fact in current.parameters:
+            found[path, f"{name} shape"] = str(fact and fact.shape)
+        for name, child in current.children:
+            if child is not None:
+                visit(child, f"{path}.{name}")
+
+    visit(node, "")
+    return found
+
+
+def _tensors(node: Node) -> dict[str, object]:
+    return {
+        name: fact and (fact.shape, fact.dtype, fact.requires_grad, fact.persistent, fact.kind)
+        for name, fact in (*node.parameters, *node.buffers)
+    }
+
+
+def _differences(before: dict[str, object], after: dict[str, object]) -> int:
+    return sum(before.get(name, before) != after.get(name, after) for name in before | after)

@@ -1,0 +1,58 @@
+"""What transformers knows of a declared class: its Auto classes, its config class, its version."""
+
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import transformers
+from transformers import PreTrainedConfig
+from transformers.models.auto import modeling_auto
+
+from .emission_config import ConfigClass
+from .ir import Literal
+from .literal import is_writable, literal_names, write_literal
+
+
+@cache
+def auto_classes(name: str) -> tuple[str, ...]:
+    """The public Auto classes in whose mapping a model class stands."""
+    found = []
+    for auto, cls in sorted(vars(modeling_auto).items()):
+        mapping = getattr(cls, "_model_mapping", None)
+        if mapping is None or not hasattr(transformers, auto) or not auto.startswith("AutoModel"):
+            continue
+        names = getattr(mapping, "_model_mapping", {}).values()
+        if any(name == entry or (isinstance(entry, tuple | list) and name in entry) for entry in names):
+            found.append(auto)
+    return tuple(found)
+
+
+def version_of(distribution: str) -> str:
+    """`` 5.23`` for an installed distribution, nothing for what is no distribution."""
+    try:
+        return " " + ".".join(metadata.version(distribution).split(".")[:2])
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def config_class(config: Any, suffix: str) -> ConfigClass | None:
+    """The new config class of a transformers model: fields for the attributes that its class does not declare."""
+    if not isinstance(config, PreTrainedConfig):
+        return None
+    cls = type(config)
+    declared = _declared_fields(cls)
+    added = {name: value for name, value in config.to_dict().items() if name not in declared}
+    fields = tuple(
+        (name, Literal(write_literal(value), literal_names(value)))
+        for name, value in sorted(added.items())
+        if is_writable(value) and not literal_names(value) and name.isidentifier()
+    )
+    return ConfigClass(f"{cls.__name__}{suffix}", cls, fields)
+
+
+@cache
+def _declared_fields(cls: type) -> frozenset[str]:
+    names = {"model_type", "transformers_version", "_name_or_path", "auto_map", "architectures", "dtype"}
+    for base in cls.__mro__:
+        names |= set(getattr(base, "__annotations__", ())) | set(vars(base))
+    return frozenset(names)

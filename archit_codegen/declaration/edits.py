@@ -1,0 +1,147 @@
+"""What the plan asks of the source: variants and their edits, as text and positions. Standard library only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .ir import ClassRef, CodeRef, Site
+
+# Stands in new text for the expression that was there before.
+ORIGINAL = "__original__"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The comprehension or `for` around a site; ``index`` is the name that counts from 0, None where nothing does."""
+
+    comprehension: bool
+    index: str | None
+    over_range: bool
+    iterable: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteText:
+    """What stands at a site: the expression, its callee, its arguments by parameter or position, the loop around it.
+
+    ``slot`` is the attribute of ``self`` to which the very expression is assigned.
+    """
+
+    text: str
+    callee: str | None
+    arguments: tuple[tuple[int | str, str], ...]
+    loop: Loop | None
+    loops: int
+    slot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """The call stays, the class that it calls (declared as ``old``) is another."""
+
+    old: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The call stays with other arguments; None takes one away. Keys are positions or keywords."""
+
+    changes: tuple[tuple[int | str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """Another expression, in which `ORIGINAL` may stand."""
+
+    text: str
+
+
+Alternative = Callee | Arguments | Expression
+
+
+@dataclass(frozen=True, slots=True)
+class SiteEdit:
+    """What a site builds, by the iteration of the loop around it; what is not named stays.
+
+    ``choices`` has one entry without indices where the site always builds the same.
+    """
+
+    site: Site
+    choices: tuple[tuple[tuple[int, ...], Alternative], ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopEdit:
+    """The comprehension around a site runs over these indices, in this order."""
+
+    site: Site
+    order: tuple[int, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """``self.<name> = <text>`` in `__init__`: where it is assigned now, if that is one plain statement, or at the end."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement at the end of `__init__`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method's new text; the declared one stays under ``keep`` if the new one calls it."""
+
+    name: str
+    text: str
+    keep: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAttribute:
+    """``<name> = <text>`` in the class body."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constructs:
+    """What the class makes of its uses of a declared class where it constructs: always the variant ``new``, or what
+    the site edits say (``new == old``)."""
+
+    old: str
+    new: str
+
+
+SourceEdit = SiteEdit | LoopEdit | Assign | Statement | Method | ClassAttribute | Constructs
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A class to emit: a declared one under a new name, with edits and with other base classes."""
+
+    name: str
+    origin: ClassRef
+    code: CodeRef
+    edits: tuple[SourceEdit, ...] = ()
+    bases: tuple[tuple[str, str], ...] = ()  # base class by name, its variant
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All variants, in the order in which they were first needed.
+
+    ``present`` says for each declared class with variants which classes stand in its place in the live model.
+    """
+
+    variants: tuple[Variant, ...]
+    root: str
+    present: Mapping[ClassRef, tuple[str, ...]]

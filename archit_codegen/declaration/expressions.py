@@ -1,0 +1,156 @@
+"""The text of arguments and calls: the original's expression, the surgery's, a config field, or a literal. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..errors import UnsupportedChange
+from .edits import ORIGINAL
+from .ir import Argument, CodeRef, ConfigRef, Construction, Literal, ModuleRef, Node, Opaque, Structure, Value
+
+# Whether an expression over `config` has a literal's value, for the config at a path.
+Holds = Callable[[str, str, Literal], bool]
+NameOf = Callable[[CodeRef], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where an expression will stand: the names of configs there by config path, and the arguments of the call that it
+    replaces (parameter -> value and text)."""
+
+    configs: Mapping[str, str]
+    originals: Mapping[str, tuple[Value, str]]
+    holds: Holds
+    name_of: NameOf
+    path: str
+
+    def config(self, path: str) -> str | None:
+        """The text of the config at a path."""
+        for base, name in self.configs.items():
+            if path == base:
+                return name
+            if path.startswith(f"{base}.") or not base:
+                return f"{name}.{path.removeprefix(base).lstrip('.')}"
+        return None
+
+
+def scope_of(owner: Node, holds: Holds, name_of: NameOf, path: str) -> Scope:
+    """The scope of the constructor of ``owner``."""
+    return Scope(_config_names(owner), {}, holds, name_of, path)
+
+
+def _config_names(owner: Node) -> Mapping[str, str]:
+    arguments = owner.built.arguments if owner.built is not None else ()
+    names = {a.value.path: a.name for a in arguments if isinstance(a.value, ConfigRef)}
+    if names:
+        return names
+    if any(a.name == "config" and isinstance(a.value, Opaque) for a in arguments):
+        return {"": "config"}  # a copy of the config, such as an encoder's; each use is checked by its value
+    return {v.path: f"self.{name}" for name, v in owner.attributes if isinstance(v, ConfigRef)}
+
+
+def call_text(construction: Construction, scope: Scope, replaced: int | None, callee: str | None = None) -> str:
+    """The text of a construction; ``replaced`` is the key of the module whose expression is `ORIGINAL`."""
+    name = callee or scope.name_of(construction.code)
+    if construction.text is not None:
+        return _named_by_hand(construction.text, name, scope)
+    nested = dict(construction.children)
+    parts = []
+    for argument in construction.arguments:
+        text = argument_text(argument, scope, replaced, nested)
+        parts.append(f"{argument.name}={text}" if argument.keyword else text)
+    return f"{name}({', '.join(parts)})"
+
+
+def _named_by_hand(text: str, name: str, scope: Scope) -> str:
+    here = scope.config("")
+    arguments = text.partition("(")[2]
+    if here is None:
+        raise UnsupportedChange(
+            scope.path, "the expression given by `initialiser` reads the config, which is not at hand in the owner", ""
+        )
+    return f"{name}({arguments}"
+
+
+def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested: Mapping[int, Construction]) -> str:
+    """The text of one argument, by its provenance."""
+    value = argument.value
+    match value:
+        case ModuleRef(key=key) if key == replaced:
+            return ORIGINAL
+        case ModuleRef(key=key) if key in nested:
+            return call_text(nested[key], scope, replaced)
+        case ConfigRef(path=path):
+            text = scope.config(path)
+            if text is not None:
+                return text
+        case CodeRef():
+            return scope.name_of(value)
+        case Literal():
+            return _literal(argument, value, scope)
+        case Structure():
+            return structure_text(value, scope)
+    raise UnsupportedChange(
+        scope.path,
+        f"the argument {argument.name} ({_short(value)}) has no expression where the module is constructed",
+        "Name the expression with `archit_codegen.initialiser(module, \"...\")`, or pass plain values.",
+    )
+
+
+def value_text(value: Value, scope: Scope) -> str | None:
+    """The text of a plain value, None where it has none."""
+    match value:
+        case Literal(text=text):
+            return text
+        case CodeRef():
+            return scope.name_of(value)
+        case ConfigRef(path=path):
+            return scope.config(path)
+        case Structure():
+            return structure_text(value, scope)
+    return None
+
+
+def structure_text(value: Structure, scope: Scope) -> str:
+    """Lists, tuples and dicts of things that have a text."""
+    texts = [value_text(item, scope) for _, item in value.items]
+    brackets = {"list": "[]", "tuple": "()", "dict": "{}"}.get(value.kind)
+    if brackets is None or None in texts:
+        raise UnsupportedChange(
+            scope.path, f"a {value.kind} has no literal", "Build it in the module's `__init__` from plain values."
+        )
+    parts = [text or "" for text in texts]
+    if value.kind == "dict":
+        parts = [f"{key}: {text}" for (key, _), text in zip(value.items, parts, strict=True)]
+    comma = "," if value.kind == "tuple" and len(parts) == 1 else ""
+    return f"{brackets[0]}{', '.join(parts)}{comma}{brackets[1]}"
+
+
+def _literal(argument: Argument, value: Literal, scope: Scope) -> str:
+    """By provenance: the surgery's expression over the config, the original's argument, a field of that name, itself."""
+    text = argument.text
+    if text is None:
+        return value.text
+    if not text.startswith("?"):
+        over = _over_config(text, value, scope)
+        return over if over is not None else value.text
+    for hint in (text[1:], argument.name):
+        original = scope.originals.get(hint)
+        if original is not None and original[0] == value:
+            return original[1]
+    for hint in (text[1:], argument.name):
+        over = _over_config(f"config.{hint}", value, scope)
+        if over is not None and value.text not in ("None", "True", "False"):
+            return over
+    return value.text
+
+
+def _over_config(text: str, value: Literal, scope: Scope) -> str | None:
+    for path, name in scope.configs.items():
+        if scope.holds(text, path, value):
+            return text if name == "config" else text.replace("config.", f"{name}.")
+    return None
+
+
+def _short(value: Value) -> str:
+    text = value.text if isinstance(value, Opaque) else type(value).__name__.lower()
+    return text if len(text) < 60 else text[:57] + "..."

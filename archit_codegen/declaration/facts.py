@@ -1,0 +1,233 @@
+"""What a live module tree declares, as flat facts: written apart from the compiler's own tree and diff, to judge them.
+
+A fact is a plain value with a readable text. State that no source declares is no fact: device, training mode, values
+of weights, a dtype that the whole model has, caches, the hooks of transformers. Neither are declarations about *paths*
+(`_tied_weights_keys`, keys to ignore, parallel plans): what they do is seen in the ties and by saving and loading.
+"""
+
+import functools
+import re
+import types
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
+
+Facts = dict[str, dict[str, object]]
+ClassName = Callable[[nn.Module], str]
+
+MANAGED = frozenset(nn.Module().__dict__) | {"_is_full_backward_hook", "_forward_hooks_with_kwargs"}
+STATE = frozenset((
+    "name_or_path", "generation_config", "kernel_config", "all_tied_weights_keys", "warnings_issued", "is_quantized",
+    "quantization_method", "hf_quantizer", "hf_device_map", "gradient_checkpointing", "_gradient_checkpointing_func",
+    "_is_hf_initialized", "_hf_hook", "_old_forward", "_output_capturing_hooks_installed", "_hf_peft_config_loaded",
+    "_keys_to_ignore_on_load_missing", "_keys_to_ignore_on_load_unexpected", "_keys_to_ignore_on_save",
+    "_no_split_modules", "_keep_in_fp32_modules", "_keep_in_fp32_modules_strict", "_tp_plan", "_ep_plan", "_pp_plan",
+    "_fsdp_plan", "_tp_size", "_device_mesh", "_use_kernels", "_compiled_call", "_compiled_call_impl",
+    "_weight_conversions",
+))  # fmt: skip
+HOOKS = (
+    "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks", "_state_dict_hooks",
+    "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
+)  # fmt: skip
+NO_CONFIG_FACT = frozenset((
+    "model_type", "architectures", "transformers_version", "_name_or_path", "name_or_path", "dtype", "torch_dtype",
+    "auto_map", "_commit_hash", "tie_word_embeddings",  # ties are told by the tensors
+))  # fmt: skip
+KEEP_IN_FLOAT32 = ("_keep_in_fp32_modules", "_keep_in_fp32_modules_strict")
+DEFAULTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+DEEPEST = 8
+CACHED = re.compile(r"_cached?$")
+
+
+class ConfigFact(dict[str, object]):
+    """The values of a config. Only these are compared: the emitted config may have more fields than the live one."""
+
+
+def facts(root: nn.Module, class_name: ClassName) -> Facts:
+    """The facts of each path below the root, in tree order; a path is met again where a module is shared."""
+    return Reader(root, class_name).read()
+
+
+class Reader:
+    """One walk over one tree; keeps what was met, so that identity can be told by first path."""
+
+    def __init__(self, root: nn.Module, class_name: ClassName) -> None:
+        self.root, self.class_name = root, class_name
+        self.modules: dict[int, str] = {}
+        self.tensors: dict[int, str] = {}
+        self.configs: dict[int, ConfigFact] = {}
+        self.default = default_dtype(root)
+        # Class names and patterns are compared by what they hit, since a variant has another name.
+        self.unsplit = union(root, "_no_split_modules")
+        self.in_float32 = [re.compile(text) for text in sorted(union(root, *KEEP_IN_FLOAT32))]
+
+    def read(self) -> Facts:
+        # Every module is named first, since an attribute may refer to a module that comes later.
+        for path, module in paths(self.root):
+            self.modules.setdefault(id(module), path)
+        return {path: self.of_path(path, module) for path, module in paths(self.root)}
+
+    def of_path(self, path: str, module: nn.Module) -> dict[str, object]:
+        first = self.modules[id(module)]
+        if first != path:
+            return {"module": f"the module at {first or '<root>'}"}
+        return dict(self.of_module(path, module))
+
+    def of_module(self, path: str, module: nn.Module) -> Iterator[tuple[str, object]]:
+        yield "class", self.class_name(module)
+        yield "list of children", tuple(n if child is not None else f"{n}=None" for n, child in children(module))
+        yield "list of parameters", tuple(module._parameters)
+        yield "list of buffers", tuple(module._buffers)
+        yield from self.of_tensors(path, module)
+        yield from self.of_attributes(module)
+        for kind in HOOKS:
+            hooks = tuple(hook_name(hook) for hook in getattr(module, kind, {}).values() if not captures_outputs(hook))
+            yield kind.strip("_").replace("_", " "), hooks
+        if type(module).__module__.startswith("torch."):
+            yield "representation", module.extra_repr()
+        yield "in _no_split_modules", type(module).__name__ in self.unsplit
+
+    def of_tensors(self, path: str, module: nn.Module) -> Iterator[tuple[str, object]]:
+        for name, parameter in module._parameters.items():
+            yield f"parameter {name}", self.tensor(f"{path}.{name}", parameter)
+        for name, buffer in module._buffers.items():
+            kept = {"persistent": name not in module._non_persistent_buffers_set}
+            described = self.tensor(f"{path}.{name}", buffer)
+            yield f"buffer {name}", described | kept if isinstance(described, dict) else described
+
+    def tensor(self, path: str, tensor: torch.Tensor | None) -> object:
+        if tensor is None:
+            return None
+        return {
+            "object": self.tensors.setdefault(id(tensor), path.lstrip(".")),
+            "type": type(tensor).__name__,
+            "shape": tuple(tensor.shape),
+            "dtype": self.dtype(tensor.dtype),
+            "requires_grad": tensor.requires_grad,
+            "kept in float32": any(pattern.search(path) for pattern in self.in_float32),
+        }
+
+    def dtype(self, dtype: torch.dtype) -> str:
+        return "the model's" if dtype == self.default else str(dtype)
+
+    def of_attributes(self, module: nn.Module) -> Iterator[tuple[str, object]]:
+        for name, value in sorted(attributes(module).items()):
+            yield name, self.value(value, ())
+
+    def value(self, value: object, outer: tuple[int, ...]) -> object:
+        """The fact of any value; containers recurse, and what contains itself is cut off there."""
+        if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
+            return (type(value).__name__, repr(value)) if isinstance(value, float) and value != value else value
+        if id(value) in outer or len(outer) > DEEPEST:
+            return "itself" if id(value) in outer else type(value).__name__
+        for kinds, read in self.readers():
+            if isinstance(value, kinds):
+                return read(value, (*outer, id(value)))
+        inner = self.value(vars(value), (*outer, id(value))) if hasattr(value, "__dict__") else None
+        return (type(value).__name__, inner)
+
+    def readers(self) -> tuple[tuple[Any, Callable[[Any, tuple[int, ...]], object]], ...]:
+        return (
+            (nn.Module, lambda value, _: ("module", self.modules.get(id(value), self.class_name(value)))),
+            (PreTrainedConfig, lambda value, _: self.config(value)),
+            (GenerationConfig, lambda value, _: "a generation config"),
+            (torch.Tensor, lambda value, _: ("tensor", tuple(value.shape), self.dtype(value.dtype))),
+            (torch.dtype, lambda value, _: ("dtype", self.dtype(value))),
+            (torch.device, lambda value, _: "a device"),
+            (type, lambda value, _: ("class", "module" if issubclass(value, nn.Module) else value.__name__)),
+            (functools.partial, lambda value, o: ("partial", self.value((value.func, value.args, value.keywords), o))),
+            (types.MethodType, lambda value, o: ("method", self.value(value.__func__, o))),
+            (types.FunctionType, lambda value, _: function_fact(value)),
+            (types.BuiltinFunctionType, lambda value, _: ("function", value.__name__)),
+            (types.ModuleType, lambda value, _: ("import", value.__name__)),
+            (Mapping, lambda value, o: {key_text(key): self.value(item, o) for key, item in value.items()}),
+            ((set, frozenset), lambda value, o: ("set", *sorted(repr(self.value(item, o)) for item in value))),
+            (list, lambda value, o: [self.value(item, o) for item in value]),
+            (tuple, lambda value, o: tuple(self.value(item, o) for item in value)),
+        )
+
+    def config(self, config: PreTrainedConfig) -> ConfigFact:
+        if id(config) not in self.configs:
+            implementations = {
+                "attention implementation": config._attn_implementation,
+                "experts implementation": config._experts_implementation,
+            }
+            self.configs[id(config)] = ConfigFact({**declared(config.to_dict()), **implementations})
+        return self.configs[id(config)]
+
+
+def paths(module: nn.Module, path: str = "", above: tuple[int, ...] = ()) -> Iterator[tuple[str, nn.Module]]:
+    """Every path to every module: `named_modules()` hides the second path of a shared one."""
+    yield path, module
+    for name, child in module._modules.items():
+        if child is not None and id(child) not in above:
+            yield from paths(child, f"{path}.{name}".lstrip("."), (*above, id(module)))
+
+
+def children(module: nn.Module) -> list[tuple[str, nn.Module | None]]:
+    return list(module._modules.items())  # `named_children()` hides None
+
+
+def attributes(module: nn.Module) -> dict[str, object]:
+    """Plain attributes that declare something; a method patched on the object is behaviour, which outputs compare."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if name not in MANAGED | STATE and not is_cache(name, value) and not is_method(module, name, value)
+    }
+
+
+def is_cache(name: str, value: object) -> bool:
+    return CACHED.search(name) is not None and not isinstance(value, bool)
+
+
+def is_method(module: nn.Module, name: str, value: object) -> bool:
+    own = isinstance(value, types.MethodType) and value.__self__ is module
+    return own or (callable(value) and callable(getattr(type(module), name, None)))
+
+
+def default_dtype(root: nn.Module) -> torch.dtype:
+    """The floating dtype most tensors of the model have; torch's default where it has none."""
+    tensors = [*root.parameters(), *root.buffers()]
+    counts = Counter(tensor.dtype for tensor in tensors if tensor.dtype in DEFAULTS)
+    return counts.most_common(1)[0][0] if counts else torch.get_default_dtype()
+
+
+def declared(values: Mapping[Any, Any]) -> ConfigFact:
+    """The values of a config (and of the configs within it) which declare the model."""
+    kept = {key_text(key): value for key, value in values.items() if key not in NO_CONFIG_FACT}
+    configs = {key: value for key, value in kept.items() if isinstance(value, Mapping) and "model_type" in value}
+    return ConfigFact(kept | {key: declared(value) for key, value in configs.items()})
+
+
+def key_text(key: object) -> str:
+    return key if isinstance(key, str) else repr(key)
+
+
+def function_fact(function: types.FunctionType) -> tuple[object, ...]:
+    return ("function", function.__name__, code_fact(function.__code__))
+
+
+def code_fact(code: types.CodeType) -> tuple[object, ...]:
+    """The code without where it stands, so that a copy in another file is equal."""
+    constants = tuple(code_fact(item) if isinstance(item, types.CodeType) else repr(item) for item in code.co_consts)
+    return (code.co_code, code.co_names, code.co_varnames, constants)
+
+
+def hook_name(hook: object) -> str:
+    inner = getattr(hook, "hook", hook)
+    return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def captures_outputs(hook: object) -> bool:
+    return getattr(hook, "__module__", "") == "transformers.utils.output_capturing"
+
+
+def union(root: nn.Module, *names: str) -> set[str]:
+    """What any model of transformers in the tree says under these names."""
+    models = [module for module in root.modules() if isinstance(module, PreTrainedModel)]
+    return {text for model in models for name in names for text in getattr(model, name, None) or ()}

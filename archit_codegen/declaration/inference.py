@@ -1,0 +1,161 @@
+"""Candidates for the call that made a module, most trusted first: named by hand, recorded, inferred from the object."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from .ir import ClassRef
+from .origins import is_config
+from .record import Call
+from .signature import bound_arguments, constructor_parameters
+
+Original = tuple[ClassRef, Call | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A call to try. ``certain`` ones are believed as they are; others are judged by what they build."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    certain: bool
+    text: str | None = None
+    names: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[int | str, str] = field(default_factory=dict)
+
+    def evaluate(self, config: Any) -> Any:
+        """The value of an expression named by hand, with ``config`` in its scope."""
+        return eval(self.text or "", {**self.names, "config": config})  # the user's own expression, as it will stand
+
+
+class _Missing(Exception):
+    """A parameter without a value."""
+
+
+def candidates(
+    module: nn.Module,
+    expression: str | None,
+    call: Call | None,
+    original: Original | None,
+    live_config: Any,
+    config: Any,
+) -> Iterator[Candidate]:
+    """The calls that may have made ``module`` in the place of ``original`` (its class and recorded call)."""
+    if expression is not None:
+        yield Candidate((), {}, True, expression, _names_for(module))
+        return
+    if call is not None and call.args is not None and call.cls is type(module):
+        yield Candidate(call.args, call.kwargs, True, texts=call.texts)
+        if not type(module).__module__.startswith("torch."):
+            return  # torch's own modules keep their arguments as attributes, which may have been set since
+    for prefer_original in (True, False):
+        try:
+            yield _inferred(module, original, live_config, prefer_original)
+        except _Missing:
+            continue
+
+
+def _names_for(module: nn.Module) -> Mapping[str, Any]:
+    cls = type(module)
+    initialise = inspect.unwrap(cls.__init__)  # type: ignore[misc]  # read only
+    return {"torch": torch, "nn": nn, **getattr(initialise, "__globals__", {}), cls.__name__: cls}
+
+
+def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_original: bool) -> Candidate:
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    texts: dict[int | str, str] = {}
+    given = _original_arguments(original)
+    for parameter in constructor_parameters(type(module)):
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            args.extend(_members(module))
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        else:
+            value = _value(module, parameter, original, given if prefer_original else {}, config)
+            if value is parameter.default:
+                continue
+            if parameter.kind is parameter.KEYWORD_ONLY or kwargs or _skipped(parameter, module, args):
+                kwargs[parameter.name] = value
+                texts[parameter.name] = f"?{parameter.name}"
+            else:
+                texts[len(args)] = f"?{parameter.name}"
+                args.append(value)
+    return Candidate(tuple(args), kwargs, False, texts=texts)
+
+
+def _skipped(parameter: inspect.Parameter, module: nn.Module, args: list[Any]) -> bool:
+    """Whether a parameter before this one was left to its default, so that this one needs its keyword."""
+    names = [p.name for p in constructor_parameters(type(module))]
+    return names.index(parameter.name) > len(args) or parameter.default is not parameter.empty
+
+
+def _members(module: nn.Module) -> list[Any]:
+    return list(module._modules.values())
+
+
+def _original_arguments(original: Original | None) -> Mapping[str, Any]:
+    if original is None or original[1] is None or original[1].args is None:
+        return {}
+    call = original[1]
+    return {name: value for name, _, _, value in bound_arguments(call.cls, call.args or (), call.kwargs)}
+
+
+def _value(
+    module: nn.Module, parameter: inspect.Parameter, original: Original | None, given: Mapping[str, Any], config: Any
+) -> Any:
+    """Attribute of the object, else the declared module's own argument, else the config field, else the default."""
+    name, default = parameter.name, parameter.default
+    if name == "modules" and isinstance(module, nn.ModuleList):
+        return _members(module)
+    if name == "modules" and isinstance(module, nn.ModuleDict):
+        return dict(module._modules)
+    found = _attribute(module, name, default)
+    if found is not parameter.empty:
+        return found
+    if name == "config" and config is not None and not is_config(given.get(name)):
+        return config
+    if name in given and not isinstance(given[name], nn.Module):
+        return given[name]
+    below = _from_children(module, name)
+    if below is not parameter.empty:
+        return below
+    if default is not parameter.empty:
+        return default
+    if original is not None and (inner := _only_child_of(module, original[0])) is not None:
+        return inner
+    if config is not None and hasattr(config, name):
+        return getattr(config, name)
+    raise _Missing(name)
+
+
+def _attribute(module: nn.Module, name: str, default: Any) -> Any:
+    if name in ("device", "dtype") or not hasattr(module, name):
+        return inspect.Parameter.empty
+    value = getattr(module, name)
+    if isinstance(value, torch.Tensor):
+        # `bias=True` becomes the parameter `bias`.
+        return True if isinstance(default, bool) else inspect.Parameter.empty
+    if inspect.ismethod(value):
+        return inspect.Parameter.empty
+    return False if value is None and isinstance(default, bool) else value
+
+
+def _from_children(module: nn.Module, name: str) -> Any:
+    """An index such as ``layer_idx`` is often kept only by a module further down."""
+    values = {repr(vars(m)[name]): vars(m)[name] for m in module.modules() if m is not module and name in vars(m)}
+    (value,) = values.values() if len(values) == 1 else (inspect.Parameter.empty,)
+    return value if type(value) in (int, str, bool, float) else inspect.Parameter.empty
+
+
+def _only_child_of(module: nn.Module, cls: ClassRef) -> nn.Module | None:
+    found = [
+        child
+        for child in module._modules.values()
+        if child is not None and (type(child).__module__, type(child).__qualname__) == (cls.module, cls.qualname)
+    ]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,34 @@
+"""The result of a compilation: files in memory, to be written or imported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from ..files import write_package
+from .loading import load_package
+
+
+@dataclass(frozen=True)
+class Package:
+    """An emitted package. ``files`` maps paths such as ``"roberta_hel/modeling_roberta_hel.py"`` to their text;
+    ``notes`` say what validation could not compare, and ``warnings`` what deserves a second look."""
+
+    name: str
+    files: Mapping[str, str]
+    root_class: str
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the package into ``directory`` as a whole, or not at all; returns the package's own path.
+
+        Raises:
+            WriteRefused: a file there is not the package's own or was edited by hand, and ``overwrite`` is not set.
+        """
+        return write_package(Path(directory), self.name, self.files, self.facts, overwrite=overwrite)
+
+    def load(self) -> ModuleType:
+        """The package as an imported module, without a trace where the user works."""
+        return load_package(self.name, self.files)

@@ -1,0 +1,76 @@
+"""Methods that were patched at run time, as text that can stand in a class."""
+
+import ast
+from collections.abc import Mapping
+from types import FunctionType, MethodType
+from typing import Any
+
+from ..errors import UnsupportedChange
+from .edits import Method
+from .functiontext import closure_values, function_as_def
+from .livesource import innermost
+from .names import Edit, splice
+
+KEEP = "_original_{}"
+
+
+def method_edit(name: str, function: FunctionType, cls: type, *, bound: bool, path: str) -> tuple[Method, Mapping[str, Any]]:
+    """The new method, and the scope in which its global names are looked up.
+
+    ``bound`` tells whether the function takes the module as its first argument. A call of the declared method, through
+    a closure or a global, becomes a call of ``self._original_<name>``.
+
+    Raises:
+        UnsupportedChange: the patch is no function with source.
+    """
+    if not isinstance(function, FunctionType):
+        raise UnsupportedChange(
+            path, f"it is patched by a {type(function).__name__}, which has no source", "Patch it with a function."
+        )
+    text = function_as_def(function, name)
+    scope = {**function.__globals__, **closure_values(function)}
+    if not bound:
+        text = _with_self(text)
+    text, kept = _original_calls(text, scope, name, cls)
+    return Method(name, text, KEEP.format(name) if kept else None), scope
+
+
+def _with_self(text: str) -> str:
+    node = _definition(text)
+    if any(argument.arg == "self" for argument in node.args.args):
+        return text
+    place = text.index("(", text.index(f"def {node.name}")) + 1
+    takes_none = text[place:].lstrip().startswith(")")
+    return f"{text[:place]}self{'' if takes_none else ', '}{text[place:]}"
+
+
+def _definition(text: str) -> ast.FunctionDef:
+    node = ast.parse(text).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    return node
+
+
+def _original_calls(text: str, scope: Mapping[str, Any], name: str, cls: type) -> tuple[str, bool]:
+    """Names that hold the declared method, bound or not, refer to the kept one."""
+    tree = _definition(text)
+    receiver = tree.args.args[0].arg if tree.args.args else "self"
+    kept = KEEP.format(name)
+    edits = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            value = scope.get(node.id)
+            if isinstance(value, MethodType) and _is_declared(value.__func__, name, cls):
+                edits.append(_edit(node, f"{receiver}.{kept}"))
+            elif isinstance(value, FunctionType) and _is_declared(value, name, cls):
+                edits.append(_edit(node, f"type({receiver}).{kept}"))
+    return (splice(text, edits), True) if edits else (text, False)
+
+
+def _is_declared(function: Any, name: str, cls: type) -> bool:
+    inner = innermost(function)
+    owners = {f"{base.__qualname__}.{name}" for base in cls.__mro__}
+    return inner.__code__.co_qualname in owners
+
+
+def _edit(node: ast.Name, text: str) -> Edit:
+    return Edit((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0), text)

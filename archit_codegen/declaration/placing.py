@@ -1,0 +1,215 @@
+"""Puts changes of child modules at the sites that built them; what no site can express is left for statements. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
+from .expressions import Scope, argument_text, call_text
+from .ir import Arranged, Change, ClassRef, Inside, Literal, Node, Replaced, SetToNone, Site, Value
+
+Sites = Callable[[Site], SiteText | None]
+Placed = tuple[ClassRef | None, SourceEdit]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A change by its path from the owner; ``declared`` is the node that the reference has there, ``variant`` the name
+    of the class that stands for the module now."""
+
+    relative: str
+    change: Change
+    declared: Node | None
+    variant: str | None
+
+
+def place(
+    owner: Node, placements: Sequence[Placement], scope: Scope, sites: Sites, prefer: bool
+) -> tuple[list[Placed], list[Placement]]:
+    """Edits at sites, and the placements that are left."""
+    if not prefer:
+        return [], list(placements)
+    built = _built_by(owner)
+    wanted: dict[Site, dict[int, tuple[Placement, Alternative]]] = {}
+    rest: list[Placement] = []
+    loops: list[Placed] = []
+    for placement in placements:
+        loop = _loop_edit(owner, placement, sites)
+        alternative = None if loop is not None else _alternative(owner, placement, scope, sites)
+        node = placement.declared
+        if loop is not None:
+            loops.append(loop)
+        elif alternative is None or node is None or node.built is None or node.built.site is None:
+            rest.append(placement)
+        elif node.built.ordinal in wanted.setdefault(node.built.site, {}):
+            rest.append(placement)  # a repeated member of a rearranged list: the site can give it one form only
+        else:
+            wanted[node.built.site][node.built.ordinal] = (placement, alternative)
+    placed = list(loops)
+    for site, by_ordinal in wanted.items():
+        edit = _site_edit(site, by_ordinal, len(built[site]), sites)
+        if edit is None:
+            rest.extend(placement for placement, _ in by_ordinal.values())
+        else:
+            placed.append((built[site][0].built.site_class, edit))  # type: ignore[union-attr]  # built by a site
+    placed.extend(_constructs(built, wanted))
+    return placed, rest
+
+
+def _constructs(
+    built: Mapping[Site, list[Node]], wanted: Mapping[Site, Mapping[int, tuple[Placement, Alternative]]]
+) -> Iterator[Placed]:
+    """For each class that the owner's code constructs: one variant, if that is what all of them became."""
+    results: dict[tuple[ClassRef | None, ClassRef], set[str]] = {}
+    for site, nodes in built.items():
+        for node in nodes:
+            assert node.built is not None
+            _, alternative = wanted.get(site, {}).get(node.built.ordinal, (None, None))
+            new = alternative.name.removesuffix("._from_config") if isinstance(alternative, Callee) else node.cls.name
+            results.setdefault((node.built.site_class, node.cls), set()).add(new)
+    for (site_class, cls), names in results.items():
+        (new,) = names if len(names) == 1 else (cls.name,)
+        if wanted and cls.module.partition(".")[0] != "torch":
+            yield site_class, Constructs(cls.name, new)
+
+
+def _built_by(owner: Node) -> Mapping[Site, list[Node]]:
+    """What each site in the owner's own code built for this owner."""
+    found: dict[Site, dict[int, Node]] = {}
+
+    def visit(node: Node) -> None:
+        for _, child in node.children:
+            if child is not None:
+                if child.built is not None and child.built.site is not None and child.built.owner == owner.key:
+                    found.setdefault(child.built.site, {})[child.key] = child
+                visit(child)
+
+    visit(owner)
+    return {site: list(nodes.values()) for site, nodes in found.items()}
+
+
+def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) -> Alternative | None:
+    node, change = placement.declared, placement.change
+    if node is None or node.built is None or node.built.site is None or node.built.owner != owner.key:
+        return None
+    if node.built.site_class is None:
+        return None
+    text = sites(node.built.site)
+    if text is None:
+        return None
+    if isinstance(change, Inside) and placement.variant is not None:
+        return _other_callee(node, text, placement.variant)
+    if isinstance(change, Replaced):
+        return _other_call(node, text, change, placement, scope)
+    if isinstance(change, SetToNone) and text.slot == placement.relative:
+        return Expression("None")
+    return None
+
+
+def _other_callee(node: Node, text: SiteText, variant: str) -> Alternative | None:
+    assert node.built is not None
+    if text.callee is None:
+        return None
+    if node.built.direct:
+        return Callee(node.cls.name, variant)
+    # `AutoModel.from_config(config.text_config)` and `CLIPTextModel._from_config(config)` build by class method.
+    if text.callee.endswith("from_config"):
+        return Callee(node.cls.name, f"{variant}._from_config")
+    return None
+
+
+def _other_call(
+    node: Node, text: SiteText, change: Replaced, placement: Placement, scope: Scope
+) -> Alternative | None:
+    assert node.built is not None
+    inner = replace(scope, originals=originals(node, text), path=change.path)
+    if change.delta is not None and placement.variant is None:
+        return None  # changed further, without a class to say so: statements follow
+    if change.declared == change.construction.cls and change.delta is None and node.built.direct:
+        return _other_arguments(node, text, change, inner)
+    return Expression(call_text(change.construction, inner, node.key, placement.variant))
+
+
+def originals(node: Node, text: SiteText | None) -> Mapping[str, tuple[Value, str]]:
+    """The arguments of the declared construction by parameter: value, and text at the site."""
+    if node.built is None or text is None:
+        return {}
+    texts = dict(text.arguments)
+    found: dict[str, tuple[Value, str]] = {}
+    for position, argument in enumerate(node.built.arguments):
+        written = texts.get(argument.name if argument.keyword else position)
+        if written is not None:
+            found[argument.name] = (argument.value, written)
+    return found
+
+
+def _other_arguments(node: Node, text: SiteText, change: Replaced, scope: Scope) -> Alternative:
+    """The declared call with just those arguments exchanged whose values differ."""
+    assert node.built is not None
+    new = {argument.name: argument for argument in change.construction.arguments}
+    old = {argument.name: argument for argument in node.built.arguments}
+    keys = {a.name: (a.name if a.keyword else position) for position, a in enumerate(node.built.arguments)}
+    changes: list[tuple[int | str, str | None]] = []
+    for name in dict.fromkeys((*old, *new)):
+        if name not in new:
+            changes.append((keys[name], None))
+        elif name not in old or not _same(old[name].value, new[name].value):
+            changes.append((keys.get(name, name), argument_text(new[name], scope, node.key, {})))
+    if any(isinstance(key, int) and value is None for key, value in changes):
+        return Expression(call_text(change.construction, scope, node.key))
+    return Arguments(tuple(changes))
+
+
+def _same(old: Value, new: Value) -> bool:
+    """`nn.LayerNorm(32)` and `nn.LayerNorm((32,))` say the same."""
+    if isinstance(old, Literal) and isinstance(new, Literal):
+        return old.text == new.text or f"({old.text},)" == new.text or old.text == f"({new.text},)"
+    return old == new
+
+
+def _site_edit(
+    site: Site, by_ordinal: Mapping[int, tuple[Placement, Alternative]], count: int, sites: Sites
+) -> SiteEdit | None:
+    groups: dict[Alternative, list[int]] = {}
+    for ordinal, (_, alternative) in sorted(by_ordinal.items()):
+        groups.setdefault(alternative, []).append(ordinal)
+    if len(groups) == 1 and len(by_ordinal) == count:
+        return SiteEdit(site, (((), next(iter(groups))),), count)
+    text = sites(site)
+    if text is None or text.loop is None or text.loops > 1:
+        return None
+    return SiteEdit(site, tuple((tuple(indices), alternative) for alternative, indices in groups.items()), count)
+
+
+def _loop_edit(owner: Node, placement: Placement, sites: Sites) -> Placed | None:
+    """A rearranged list whose members come from one comprehension over a range."""
+    change, container = placement.change, placement.declared
+    if not isinstance(change, Arranged):
+        return None
+    container = _at(owner, placement.relative)
+    members = [child.built for _, child in container.children if child is not None]
+    first = members[0] if members else None
+    if first is None or first.site is None or first.owner != owner.key or first.site_class is None:
+        return None
+    text = sites(first.site)
+    built_together = all(m is not None and m.site == first.site for m in members)
+    repeated = len(set(change.order)) < len(change.order)
+    if not built_together or text is None or text.loop is None or text.loops > 1 or (change.shared and repeated):
+        return None
+    if not (text.loop.comprehension and text.loop.over_range) or [m.ordinal for m in members if m] != list(
+        range(change.size)
+    ):
+        return None
+    return first.site_class, LoopEdit(first.site, change.order, change.size)
+
+
+def _at(owner: Node, relative: str) -> Node:
+    node = owner
+    for name in relative.split("."):
+        child = node.child(name)
+        assert child is not None
+        node = child
+    return node
+
+
+def steps(relative: str) -> Iterator[str]:
+    yield from relative.split(".") if relative else ()

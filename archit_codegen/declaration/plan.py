@@ -1,0 +1,202 @@
+"""Decides which classes become variants, their names and their edits. Pure; sites and lineages are asked for."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from .edits import ClassAttribute, Method, Plan, SiteText, SourceEdit, Variant
+from .expressions import Holds, NameOf, Scope, scope_of
+from .ir import (
+    Arranged,
+    Change,
+    ClassRef,
+    CodeRef,
+    Delta,
+    Inside,
+    MethodPatched,
+    Node,
+    Shared,
+    Site,
+    TiesChanged,
+)
+from .placing import Placement, place
+from .statements import statements
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the plan asks of the readers."""
+
+    site_text: Callable[[Site], SiteText | None]
+    lineage: Callable[[ClassRef], tuple[CodeRef, ...]]  # the MRO, the class first
+    holds: Holds
+    name_of: NameOf
+    method: Callable[[str, CodeRef, ClassRef], Method]
+    follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
+    forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
+    prefer_sites: bool = True
+
+
+@dataclass(slots=True)
+class _State:
+    """Variants found so far, by class and edits, and what stands in the place of each live module."""
+
+    facts: Facts
+    suffix: str
+    names: dict[tuple[ClassRef, tuple[SourceEdit, ...], tuple[tuple[str, str], ...]], Variant] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    taken: dict[int, str] = field(default_factory=dict)
+
+
+def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
+    """The variants that declare the live model, each before those that refer to it."""
+    state = _State(facts, suffix)
+    edits, lifted = _owner_edits(delta, state, "")
+    assert not lifted, lifted
+    root = _variant(delta, edits, state)
+    variants = tuple(state.names.values())
+    return Plan(variants, root, _present(delta.live, state))
+
+
+def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Change]]:
+    """The edits of an owner, by the class whose source they go to, and the changes that only an ancestor can express."""
+    scope = scope_of(delta.reference, state.facts.holds, state.facts.name_of, path)
+    placements: list[Placement] = []
+    lifted: list[Change] = []
+    _collect(delta, "", path, placements, lifted, state)
+    here = [change for change in lifted if isinstance(change, Shared) and _below(change.target, path)]
+    lifted = [change for change in lifted if change not in here]
+    placements.extend(Placement(_relative(change.path, path), change, None, None) for change in here)
+    by_site, rest = place(delta.reference, placements, scope, state.facts.site_text, state.facts.prefer_sites)
+    edits: dict[ClassRef, list[SourceEdit]] = {}
+    for cls, edit in by_site:
+        edits.setdefault(cls or delta.reference.cls, []).append(edit)
+    own = [*_class_edits(delta, scope, state), *statements(rest, scope)]
+    if own:
+        edits.setdefault(delta.reference.cls, []).extend(own)
+    return edits, lifted
+
+
+def _below(target: str, path: str) -> bool:
+    return not path or target.startswith(f"{path}.")
+
+
+def _relative(path: str, base: str) -> str:
+    return path[len(base) + 1 :] if base else path
+
+
+def _collect(
+    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Change], state: _State
+) -> None:
+    """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
+    before = dict(delta.reference.children)
+    order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
+    for edit in delta.edits:
+        if isinstance(edit, MethodPatched | TiesChanged) and delta.reference.kind == "module":
+            continue
+        here = f"{relative}.{edit.slot}" if relative else edit.slot
+        if edit.path == path and not isinstance(edit, Inside):
+            here = relative
+        declared = before.get(edit.slot) if order is None else _declared_member(delta, edit, order)
+        if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
+            lifted.append(edit)
+        elif isinstance(edit, Inside) and edit.delta.reference.kind != "module":
+            _collect(edit.delta, here, edit.path, placements, lifted, state)
+        elif isinstance(edit, Inside):
+            name = _child_variant(edit.delta, edit.path, lifted, state)
+            if name is not None:
+                placements.append(Placement(here, edit, declared, name))
+        else:
+            placements.append(Placement(here, edit, declared, _inner_variant(edit, lifted, state)))
+
+
+def _owner_path(path: str, relative: str) -> str:
+    return path[: len(path) - len(relative)].rstrip(".") if relative and path.endswith(relative) else path
+
+
+def _declared_member(delta: Delta, edit: Change, order: tuple[int, ...]) -> Node | None:
+    """The declared member of a rearranged list that a live index stands for."""
+    if not edit.slot.isdigit() or int(edit.slot) >= len(order):
+        return None
+    return delta.reference.children[order[int(edit.slot)]][1]
+
+
+def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State) -> str | None:
+    edits, above = _owner_edits(delta, state, path)
+    lifted.extend(above)
+    wanted = edits or delta.reference.cls in state.facts.forced
+    return _variant(delta, edits, state) if wanted else None
+
+
+def _inner_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
+    """The variant of a user's own class that was changed after it was constructed."""
+    inner = getattr(edit, "delta", None)
+    if inner is None:
+        return None
+    if inner.reference.kind == "module":
+        return _child_variant(inner, edit.path, lifted, state)
+    return None
+
+
+def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEdit]:
+    for edit in delta.edits:
+        if isinstance(edit, MethodPatched):
+            yield state.facts.method(edit.slot, edit.code, delta.reference.cls)
+        elif isinstance(edit, TiesChanged):
+            body = ", ".join(f"{target!r}: {source!r}" for target, source in edit.keys)
+            yield ClassAttribute("_tied_weights_keys", f"{{{body}}}")
+
+
+def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:
+    """The name of the variant with these edits: of its class, and of the base classes that are edited or follow."""
+    lineage = state.facts.lineage(delta.reference.cls)
+    renamed: dict[ClassRef, str] = {}
+    name = ""
+    for code in reversed(lineage):
+        cls = ClassRef(code.module, code.qualname)
+        changed = tuple(edits.get(cls, ()))
+        bases = tuple((ref.name, new) for ref, new in renamed.items() if _inherits(state, cls, ref))
+        if cls == delta.reference.cls or changed or bases or state.facts.follows(cls):
+            name = renamed[cls] = _named(code, cls, changed, bases, state)
+    state.taken[delta.live.key] = name
+    return name
+
+
+def _inherits(state: _State, cls: ClassRef, base: ClassRef) -> bool:
+    return any(ClassRef(code.module, code.qualname) == base for code in state.facts.lineage(cls)[1:])
+
+
+def _named(
+    code: CodeRef, cls: ClassRef, edits: tuple[SourceEdit, ...], bases: tuple[tuple[str, str], ...], state: _State
+) -> str:
+    known = state.names.get((cls, edits, bases))
+    if known is not None:
+        return known.name
+    stem = f"{cls.name}{state.suffix}"
+    state.counts[stem] = state.counts.get(stem, 0) + 1
+    name = stem if state.counts[stem] == 1 else f"{stem}{state.counts[stem]}"
+    state.names[cls, edits, bases] = Variant(name, cls, code, edits, bases)
+    return name
+
+
+def _present(live: Node, state: _State) -> Mapping[ClassRef, tuple[str, ...]]:
+    """For each class with variants, what stands for it: its variants, and itself where it is still used."""
+    present: dict[ClassRef, list[str]] = {variant.origin: [] for variant in state.names.values()}
+    for variant in state.names.values():
+        present[variant.origin].append(variant.name)
+    for cls in _unchanged(live, state, set()):
+        for code in state.facts.lineage(cls):
+            ref = ClassRef(code.module, code.qualname)
+            if ref in present and ref.name not in present[ref] and not state.facts.follows(ref):
+                present[ref].insert(0, ref.name)
+    return {cls: tuple(names) for cls, names in present.items()}
+
+
+def _unchanged(node: Node, state: _State, seen: set[int]) -> Iterable[ClassRef]:
+    if node.key in seen:
+        return
+    seen.add(node.key)
+    if node.key not in state.taken:
+        yield node.cls
+    for _, child in node.children:
+        if child is not None:
+            yield from _unchanged(child, state, seen)

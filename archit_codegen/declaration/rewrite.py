@@ -1,0 +1,128 @@
+"""Applies the edits of a variant to the text of its class. Every edit is placed, or it is an error."""
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from .edits import ClassAttribute, LoopEdit, Method, SiteEdit, SourceEdit, Variant
+from .ir import Site
+from .rewrite_body import edit_initialiser, replace_method, set_class_attribute
+from .rewrite_names import Renames, follow_names
+from .rewrite_sites import SiteRewriter
+from .source import ClassText
+
+
+class UnplacedEdit(Exception):
+    """An edit whose place was not found in the text; a bug, never the user's fault."""
+
+
+def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
+    """The text of the variant: the declared class with its edits and the names that follow."""
+    module = cst.parse_module(_dedented(source))
+    (statement,) = (node for node in module.body if isinstance(node, cst.ClassDef))
+    new: cst.ClassDef = _edit_sites(statement, source, variant.edits)
+    new = edit_initialiser(new, variant.edits)
+    for edit in variant.edits:
+        if isinstance(edit, Method):
+            new = replace_method(new, edit)
+        elif isinstance(edit, ClassAttribute):
+            new = set_class_attribute(new, edit)
+    new = follow_names(new, variant, renames)
+    return cst.Module([new.with_changes(leading_lines=[])]).code
+
+
+def _dedented(source: ClassText) -> str:
+    if not source.indent:
+        return source.text
+    lines = source.text.split("\n")
+    return "\n".join(line[source.indent :] if line[: source.indent].isspace() else line for line in lines)
+
+
+@dataclass(slots=True)
+class _Placed:
+    sites: dict[cst.CSTNode, list[SiteEdit]] = field(default_factory=dict)
+    loops: dict[cst.CSTNode, list[SiteEdit | LoopEdit]] = field(default_factory=dict)
+
+
+def _edit_sites(statement: cst.ClassDef, source: ClassText, edits: Sequence[SourceEdit]) -> cst.ClassDef:
+    wanted = [edit for edit in edits if isinstance(edit, SiteEdit | LoopEdit)]
+    if not wanted:
+        return statement
+    placed = _Placed()
+    for function in {edit.site.function for edit in wanted}:
+        mine = [edit for edit in wanted if edit.site.function == function]
+        _find(statement, source, function.rpartition(".")[2], mine, placed)
+    rewriter = SiteRewriter(placed.sites, placed.loops, edits)
+    result = statement.visit(rewriter)
+    if not isinstance(result, cst.ClassDef):
+        raise UnplacedEdit(source.node.name)
+    return result
+
+
+def _find(
+    statement: cst.ClassDef, source: ClassText, function: str, edits: Iterable[SiteEdit | LoopEdit], placed: _Placed
+) -> None:
+    """Pairs the expressions of a method in the syntax tree, which have positions, with those of the concrete tree.
+
+    Both list calls and subscripts in the order of the text, so that LibCST's position metadata, which costs more than
+    the parse, is not needed.
+    """
+    spans = _spans(_method(source.node, function))
+    collector = _Collector()
+    _concrete_method(statement, function).visit(collector)
+    if len(spans) != len(collector.nodes):
+        raise UnplacedEdit(f"{source.node.name}.{function}")
+    for edit in edits:
+        span = (edit.site.line, edit.site.column, edit.site.end_line, edit.site.end_column)
+        if span not in spans:
+            raise UnplacedEdit(str(edit.site))
+        node, loop = collector.nodes[spans.index(span)]
+        if isinstance(edit, SiteEdit):
+            placed.sites.setdefault(node, []).append(edit)
+        if loop is not None:
+            placed.loops.setdefault(loop, []).append(edit)
+
+
+def _method(node: ast.ClassDef, name: str) -> ast.AST:
+    found = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == name]
+    if len(found) != 1:
+        raise UnplacedEdit(f"{node.name}.{name}")
+    return found[0]
+
+
+def _concrete_method(node: cst.ClassDef, name: str) -> cst.FunctionDef:
+    found = [item for item in node.body.body if isinstance(item, cst.FunctionDef) and item.name.value == name]
+    if len(found) != 1:
+        raise UnplacedEdit(f"{node.name.value}.{name}")
+    return found[0]
+
+
+def _spans(function: ast.AST) -> list[tuple[int, int, int, int]]:
+    nodes = [node for node in ast.walk(function) if isinstance(node, ast.Call | ast.Subscript)]
+    spans = [(n.lineno, n.col_offset, n.end_lineno or 0, n.end_col_offset or 0) for n in nodes]
+    return sorted(spans, key=lambda span: (span[0], span[1], -span[2], -span[3]))
+
+
+class _Collector(cst.CSTVisitor):
+    """Calls and subscripts in the order of the text, each with the innermost loop around it."""
+
+    def __init__(self) -> None:
+        self.nodes: list[tuple[cst.CSTNode, cst.CSTNode | None]] = []
+        self._loops: list[cst.CSTNode] = []
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.Call | cst.Subscript):
+            self.nodes.append((node, self._loops[-1] if self._loops else None))
+        if isinstance(node, cst.BaseComp | cst.For):
+            self._loops.append(node)
+        return True
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        if isinstance(original_node, cst.BaseComp | cst.For):
+            self._loops.pop()
+
+
+def site_order(sites: Mapping[Site, object]) -> list[Site]:
+    return sorted(sites, key=lambda site: (site.line, site.column))

@@ -1,0 +1,145 @@
+"""Edits of whole statements: assignments and additions in `__init__`, methods, class attributes."""
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from .edits import Assign, ClassAttribute, Method, SourceEdit, Statement
+
+INIT = "__init__"
+
+
+def edit_initialiser(node: cst.ClassDef, edits: Sequence[SourceEdit]) -> cst.ClassDef:
+    """Assignments where they stand, if that is one plain statement; everything else at the end of `__init__`."""
+    mine = [edit for edit in edits if isinstance(edit, Assign | Statement)]
+    if not mine:
+        return node
+    body = list(node.body.body)
+    place = next((i for i, item in enumerate(body) if isinstance(item, cst.FunctionDef) and item.name.value == INIT), None)
+    if place is None:
+        body.append(_new_initialiser(mine))
+        return node.with_changes(body=node.body.with_changes(body=body))
+    function = body[place]
+    assert isinstance(function, cst.FunctionDef)
+    at_end: list[str] = []
+    for edit in mine:
+        if isinstance(edit, Statement):
+            at_end.append(edit.text)
+        else:
+            changed = _assigned(function, edit)
+            if changed is None:
+                at_end.append(f"self.{edit.name} = {edit.text}")
+            function = changed or function
+    body[place] = _with_end(function, at_end)
+    return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _assigned(function: cst.FunctionDef, edit: Assign) -> cst.FunctionDef | None:
+    """The function with another right-hand side, if the attribute is assigned once, plainly, and not read in it."""
+    uses = _Uses(edit.name)
+    function.visit(uses)
+    assert isinstance(function.body, cst.IndentedBlock)
+    for index, line in enumerate(function.body.body):
+        value = _plain_assignment(line, edit.name)
+        if value is not None and uses.count == 1:
+            assert isinstance(line, cst.SimpleStatementLine)
+            assert isinstance(line.body[0], cst.Assign)
+            statement = line.body[0].with_changes(value=cst.parse_expression(edit.text))
+            body = list(function.body.body)
+            body[index] = line.with_changes(body=[statement])
+            return function.with_changes(body=function.body.with_changes(body=body))
+    return None
+
+
+def _plain_assignment(line: cst.BaseStatement, name: str) -> cst.BaseExpression | None:
+    if not (isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and isinstance(line.body[0], cst.Assign)):
+        return None
+    assignment = line.body[0]
+    return assignment.value if len(assignment.targets) == 1 and _is_self(assignment.targets[0].target, name) else None
+
+
+def _is_self(node: cst.CSTNode, name: str) -> bool:
+    return (
+        isinstance(node, cst.Attribute)
+        and isinstance(node.value, cst.Name)
+        and node.value.value == "self"
+        and node.attr.value == name
+    )
+
+
+class _Uses(cst.CSTVisitor):
+    def __init__(self, name: str) -> None:
+        self.name, self.count = name, 0
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        self.count += _is_self(node, self.name)
+
+
+def _with_end(function: cst.FunctionDef, texts: Sequence[str]) -> cst.FunctionDef:
+    if not texts:
+        return function
+    assert isinstance(function.body, cst.IndentedBlock)
+    body = list(function.body.body)
+    new = list(cst.parse_module("\n".join(texts) + "\n").body)
+    post = next((i for i, line in enumerate(body) if _is_post_init(line)), len(body))
+    if body[:post] and new:
+        new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    return function.with_changes(body=function.body.with_changes(body=[*body[:post], *new, *body[post:]]))
+
+
+def _is_post_init(line: cst.CSTNode) -> bool:
+    return cst.Module([]).code_for_node(line).strip().endswith("self.post_init()")
+
+
+def _new_initialiser(edits: Sequence[Assign | Statement]) -> cst.FunctionDef:
+    texts = [edit.text if isinstance(edit, Statement) else f"self.{edit.name} = {edit.text}" for edit in edits]
+    takes = "config, *args, **kwargs" if any("config" in text for text in texts) else "*args, **kwargs"
+    given = takes
+    lines = [f"super().__init__({given})", *"\n".join(texts).split("\n")]
+    text = f"def __init__(self, {takes}):\n" + "".join(f"    {line}\n" for line in lines)
+    function = cst.parse_module(text).body[0]
+    assert isinstance(function, cst.FunctionDef)
+    return function.with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+
+
+def replace_method(node: cst.ClassDef, edit: Method) -> cst.ClassDef:
+    """The class with the method's new text; under ``keep`` the declared one stays."""
+    parsed = cst.parse_module(edit.text).body[0]
+    body: list[cst.CSTNode] = []
+    placed = False
+    for item in node.body.body:
+        if isinstance(item, cst.FunctionDef) and item.name.value == edit.name:
+            if edit.keep is not None:
+                body.append(item.with_changes(name=cst.Name(edit.keep)))
+            body.append(_spaced(parsed, item, edit.keep is not None))
+            placed = True
+        else:
+            body.append(item)
+    if not placed:
+        body.append(_spaced(parsed, None, True))
+    return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _spaced(new: cst.CSTNode, old: cst.FunctionDef | None, blank: bool) -> cst.CSTNode:
+    lines = [cst.EmptyLine(indent=False)] if blank or old is None else old.leading_lines
+    return new.with_changes(leading_lines=lines)
+
+
+def set_class_attribute(node: cst.ClassDef, edit: ClassAttribute) -> cst.ClassDef:
+    """``<name> = <text>`` in the class body: where it stands, else after the docstring."""
+    new = cst.parse_module(f"{edit.name} = {edit.text}\n").body[0]
+    body = list(node.body.body)
+    for index, line in enumerate(body):
+        if isinstance(line, cst.SimpleStatementLine) and _assigns(line, edit.name):
+            body[index] = new.with_changes(leading_lines=line.leading_lines)
+            return node.with_changes(body=node.body.with_changes(body=body))
+    place = 1 if node.get_docstring() is not None else 0
+    return node.with_changes(body=node.body.with_changes(body=[*body[:place], new, *body[place:]]))
+
+
+def _assigns(line: cst.SimpleStatementLine, name: str) -> bool:
+    statement = line.body[0]
+    targets = [t.target for t in statement.targets] if isinstance(statement, cst.Assign) else []
+    if isinstance(statement, cst.AnnAssign):
+        targets = [statement.target]
+    return any(isinstance(target, cst.Name) and target.value == name for target in targets)

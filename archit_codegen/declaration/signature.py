@@ -1,0 +1,29 @@
+"""Constructor signatures: binding a call's arguments to parameters, and back."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+Bound = tuple[str, str, int | str, Any]  # parameter, kind, position or keyword in the call, value
+
+
+def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
+    """The parameters of ``cls(...)``, without ``self``."""
+    try:
+        parameters = tuple(inspect.signature(cls.__init__).parameters.values())  # type: ignore[misc]  # any class
+    except (TypeError, ValueError):
+        return ()
+    return parameters[1:]
+
+
+def bound_arguments(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Bound, ...]:
+    """Each argument of the call with the parameter it goes to; members of ``*args`` one by one."""
+    bound: list[Bound] = []
+    positional = [p for p in constructor_parameters(cls) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    for index, value in enumerate(args):
+        if index < len(positional):
+            bound.append((positional[index].name, "parameter", index, value))
+        else:
+            bound.append((f"*{index}", "positional", index, value))
+    bound.extend((name, "parameter", name, value) for name, value in kwargs.items())
+    return tuple(bound)

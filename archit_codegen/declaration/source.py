@@ -1,0 +1,175 @@
+"""What stands in the original source: the text of a class, and the expression at a construction site."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .edits import Loop, SiteText
+from .ir import Site
+from .livesource import locate_class
+from .sourcefile import SourceFile, first_line, source_file
+
+Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassText:
+    """The statement of a class as it stands in its file: whole lines, from its first decorator."""
+
+    file: str
+    line: int
+    text: str
+    indent: int
+    node: ast.ClassDef
+    license: str
+
+
+def class_text(cls: type) -> ClassText:
+    """The trusted source of a class.
+
+    Raises:
+        SourceUnavailable: there is none, or it is not the text of the live code.
+    """
+    located = locate_class(cls)
+    assert isinstance(located.node, ast.ClassDef)
+    start, end = first_line(located.node), located.node.end_lineno or located.node.lineno
+    text = "\n".join(located.file.lines[start - 1 : end]) + "\n"
+    return ClassText(located.file.name, start, text, located.node.col_offset, located.node, _license(located.file))
+
+
+def module_tree(file: str) -> ast.Module | None:
+    """The syntax tree of a whole file."""
+    source = source_file(file)
+    return None if source is None else source.tree
+
+
+@lru_cache(maxsize=4096)
+def site_text(site: Site) -> SiteText | None:
+    """The expression at a site with its surroundings; None where the text is not to be had."""
+    file = source_file(site.file)
+    function = None if file is None else _function(file, site)
+    if file is None or function is None:
+        return None
+    chain = _chain(function, site)
+    if chain is None:
+        return None
+    *parents, node = chain
+    loops = [parent for parent, child in zip(parents, chain[1:], strict=True) if _repeats(parent, child)]
+    return SiteText(
+        text=_text(file, node),
+        callee=_text(file, node.func) if isinstance(node, ast.Call) else None,
+        arguments=tuple(_arguments(file, node)) if isinstance(node, ast.Call) else (),
+        loop=_loop(file, loops[-1]) if loops else None,
+        loops=len(loops),
+        slot=_slot(parents[-1]) if parents else None,
+    )
+
+
+def _function(file: SourceFile, site: Site) -> ast.AST | None:
+    for compiled in file.codes.get(site.function, ()):
+        node = file.node_of(compiled.code)
+        if node is not None and node.lineno <= site.line <= (node.end_lineno or node.lineno):
+            return node
+    return None
+
+
+def _chain(function: ast.AST, site: Site) -> list[ast.AST] | None:
+    """The nodes from the function down to the expression with the site's very span."""
+    span = (site.line, site.column, site.end_line, site.end_column)
+    chain = [function]
+    while True:
+        node = chain[-1]
+        if isinstance(node, ast.expr) and _span(node) == span:
+            return chain
+        inner = next((child for child in _positioned(node) if _covers(_span(child), span)), None)
+        if inner is None:
+            return None
+        chain.append(inner)
+
+
+def _positioned(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if hasattr(child, "lineno"):
+            yield child
+        else:
+            yield from _positioned(child)  # comprehension clauses have no position of their own
+
+
+def _span(node: ast.AST) -> tuple[int, int, int, int]:
+    return (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+
+
+def _covers(outer: tuple[int, int, int, int], inner: tuple[int, int, int, int]) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
+def _repeats(parent: ast.AST, child: ast.AST) -> bool:
+    if isinstance(parent, COMPREHENSIONS):
+        return child is not parent.generators[0].iter
+    return isinstance(parent, ast.For | ast.While) and child is not getattr(parent, "iter", None)
+
+
+def _loop(file: SourceFile, node: ast.AST) -> Loop | None:
+    comprehension = isinstance(node, COMPREHENSIONS)
+    if isinstance(node, COMPREHENSIONS):
+        clause = node.generators[0]
+        if len(node.generators) > 1 or clause.ifs:
+            return None
+        target, iterable = clause.target, clause.iter
+    elif isinstance(node, ast.For):
+        target, iterable = node.target, node.iter
+    else:
+        return None
+    return Loop(comprehension, _index(target, iterable), _is_call(iterable, "range", 1), _text(file, iterable))
+
+
+def _index(target: ast.expr, iterable: ast.expr) -> str | None:
+    if isinstance(target, ast.Name) and _is_call(iterable, "range", 1):
+        return target.id
+    if isinstance(target, ast.Tuple) and isinstance(target.elts[0], ast.Name) and _is_call(iterable, "enumerate", 1):
+        return target.elts[0].id
+    return None
+
+
+def _is_call(node: ast.expr, name: str, arguments: int) -> bool:
+    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    return named and isinstance(node, ast.Call) and len(node.args) == arguments and not node.keywords
+
+
+def _arguments(file: SourceFile, call: ast.Call) -> Iterator[tuple[int | str, str]]:
+    for position, value in enumerate(call.args):
+        if isinstance(value, ast.Starred):
+            return
+        yield position, _text(file, value)
+    yield from ((word.arg, _text(file, word.value)) for word in call.keywords if word.arg is not None)
+
+
+def _slot(parent: ast.AST) -> str | None:
+    if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+        target = parent.targets[0]
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self":
+            return target.attr
+    return None
+
+
+def _text(file: SourceFile, node: ast.AST) -> str:
+    text = ast.get_source_segment(file.text, node)
+    assert text is not None
+    return text
+
+
+def _license(file: SourceFile) -> str:
+    """The comment block at the head of a file that states its licence."""
+    lines: list[str] = []
+    marks = 0  # transformers marks generated files by a banner between two rows of lights
+    for line in file.lines[: (file.tree.body[0].lineno - 1) if file.tree.body else 0]:
+        if line.startswith("#"):
+            lines.append(line.rstrip())
+            if "🚨" in line:
+                marks = len(lines)
+        elif not line.strip() and lines:
+            break
+    text = "\n".join(lines[marks:])
+    return text if "icense" in text or "opyright" in text else ""

@@ -1,0 +1,186 @@
+"""Changes as statements at the end of `__init__`, where no construction site can express them. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..errors import UnsupportedChange
+from .edits import ORIGINAL, Assign, SourceEdit, Statement
+from .expressions import Scope, argument_text, call_text, value_text
+from .ir import (
+    Added,
+    Arranged,
+    AttributeChanged,
+    Change,
+    Delta,
+    Frozen,
+    FunctionPatched,
+    Inside,
+    MethodPatched,
+    Node,
+    Removed,
+    Replaced,
+    SetToNone,
+    Shared,
+    TensorChanged,
+    TensorFact,
+    TiesChanged,
+)
+from .placing import Placement
+
+ORDER = (Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, TensorChanged, AttributeChanged, Frozen)
+
+
+def statements(placements: Sequence[Placement], scope: Scope) -> Iterator[SourceEdit]:
+    """Statements in an order in which each finds what it names."""
+    for placement in sorted(placements, key=lambda placement: _rank(placement.change)):
+        yield from _edits(placement, replace(scope, path=placement.change.path))
+
+
+def _rank(change: Change) -> int:
+    return next((rank for rank, kind in enumerate(ORDER) if isinstance(change, kind)), len(ORDER))
+
+
+def _edits(placement: Placement, scope: Scope) -> Iterator[SourceEdit]:
+    target, change = target_text(placement.relative), placement.change
+    match change:
+        case Inside():
+            yield _set(placement.relative, _rebuilt(placement, scope))
+        case Replaced() | Added():
+            yield _module(placement, change, target, scope)
+            if change.delta is not None and placement.variant is None:
+                yield from _further(change.delta, placement.relative, scope)
+        case SetToNone():
+            yield _set(placement.relative, "None")
+        case Removed():
+            yield Statement(f"del {target}")
+        case Arranged():
+            yield Statement(_arranged(target, change, placement))
+        case Shared(target=other):
+            owner = change.path[: len(change.path) - len(placement.relative)]
+            yield Statement(f"{target} = {target_text(other[len(owner) :])}")
+        case TensorChanged():
+            yield from _tensor(placement.relative, change)
+        case AttributeChanged():
+            yield _set(placement.relative, _value(change, scope))
+        case Frozen(requires_grad=flag):
+            yield Statement(f"{target}.requires_grad_({flag})")
+        case MethodPatched() | TiesChanged() | FunctionPatched():
+            raise UnsupportedChange(
+                change.path,
+                f"{change.describe()}, on a class of torch's own",
+                "Put a subclass with that method in its place.",
+            )
+        case _:
+            raise AssertionError(change)
+
+
+def target_text(relative: str) -> str:
+    """``self.layer[3].output`` for ``"layer.3.output"``."""
+    text = "self"
+    for step in relative.split(".") if relative else ():
+        text += f"[{step}]" if step.isdigit() else f".{step}"
+    return text
+
+
+def _set(relative: str, text: str) -> SourceEdit:
+    if "." in relative or ORIGINAL in text:
+        target = target_text(relative)
+        return Statement(f"{target} = {text.replace(ORIGINAL, target)}")
+    return Assign(relative, text)
+
+
+def _rebuilt(placement: Placement, scope: Scope) -> str:
+    """A variant constructed anew with the arguments of the declared construction."""
+    node = placement.declared
+    if node is None or node.built is None:
+        raise UnsupportedChange(
+            scope.path, "it was changed inside, and how it was constructed is not known", "Build it from its own class."
+        )
+    texts = []
+    for argument in node.built.arguments:
+        text = argument_text(replace(argument, text=f"?{argument.name}"), scope, None, {})
+        texts.append(f"{argument.name}={text}" if argument.keyword else text)
+    return f"{placement.variant}({', '.join(texts)})"
+
+
+def _module(placement: Placement, change: Replaced | Added, target: str, scope: Scope) -> SourceEdit:
+    replaced = placement.declared.key if placement.declared is not None else None
+    text = call_text(change.construction, scope, replaced, placement.variant)
+    if isinstance(change, Added) and placement.relative.rpartition(".")[2].isdigit():
+        owner, _, index = placement.relative.rpartition(".")
+        return Statement(f"{target_text(owner)}.insert({index}, {text})")
+    return _set(placement.relative, text)
+
+
+def _further(delta: Delta, relative: str, scope: Scope) -> Iterator[SourceEdit]:
+    """Changes of a torch module after it was constructed."""
+    for edit in delta.edits:
+        here = f"{relative}.{edit.slot}" if edit.path != scope.path else relative
+        inner = Placement(here, edit, dict(delta.reference.children).get(edit.slot), None)
+        yield from _edits(inner, replace(scope, path=edit.path))
+
+
+def _arranged(target: str, change: Arranged, placement: Placement) -> str:
+    kept = sorted(set(change.order))
+    if list(change.order) == kept:
+        gone = sorted(set(range(change.size)) - set(kept))
+        if gone == list(range(gone[0], change.size)) and len(gone) > 1:
+            return f"del {target}[{gone[0]}:]"
+        return "\n".join(f"del {target}[{index}]" for index in reversed(gone))
+    repeated = len(kept) < len(change.order) and not change.shared
+    member = f"copy.deepcopy({target}[i])" if repeated else f"{target}[i]"
+    order = ", ".join(map(str, change.order))
+    if len(kept) == 1 and change.shared:
+        return f"{target} = nn.ModuleList([{target}[{kept[0]}]] * {len(change.order)})"
+    comma = "," if len(change.order) == 1 else ""
+    return f"{target} = nn.ModuleList([{member} for i in ({order}{comma})])"
+
+
+def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:
+    fact = change.live
+    if fact is None:
+        yield _set(relative, "None")
+        return
+    _check_tensor(change, fact)
+    filled = f"torch.zeros({_shape(fact)})" if fact.dtype == "default" else f"torch.zeros({_shape(fact)}, dtype={fact.dtype})"
+    if change.what == "buffer":
+        owner, _, name = relative.rpartition(".")
+        yield Statement(f'{target_text(owner)}.register_buffer("{name}", {filled})')
+    else:
+        yield _set(relative, f"nn.Parameter({filled}{'' if fact.requires_grad else ', requires_grad=False'})")
+
+
+def _shape(fact: TensorFact) -> str:
+    return ", ".join(map(str, fact.shape)) or "()"
+
+
+def _check_tensor(change: TensorChanged, fact: TensorFact) -> None:
+    if change.what == "buffer" and not fact.persistent:
+        raise UnsupportedChange(
+            change.path,
+            "a non-persistent buffer was put in from outside; no checkpoint carries its values",
+            "Make it persistent (`register_buffer(..., persistent=True)`), or compute it in the module's `__init__`.",
+        )
+    if change.declared is not None and change.declared.shape == fact.shape and change.declared.dtype != fact.dtype:
+        raise UnsupportedChange(
+            change.path,
+            f"its dtype ({fact.dtype}) differs from the rest of the model",
+            "Cast the whole model, or name the module in `_keep_in_fp32_modules` of a class of your own.",
+        )
+    if fact.kind not in ("Parameter", "Tensor", "Buffer"):
+        raise UnsupportedChange(change.path, f"a {fact.kind} cannot be declared", "Use `nn.Parameter`.")
+
+
+def _value(change: AttributeChanged, scope: Scope) -> str:
+    text = value_text(change.live, scope)
+    if text is None:
+        raise UnsupportedChange(
+            change.path,
+            f"the attribute holds {change.describe().removeprefix('set to ')}, which has no literal",
+            "Set it in the module's `__init__` from plain values, or keep it out of the module.",
+        )
+    return text
+
+
+def member_of(node: Node, name: str) -> Node | None:
+    return dict(node.children).get(name)

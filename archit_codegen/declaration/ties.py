@@ -1,0 +1,92 @@
+"""Ties from the identity of the live tensors, never from the declared keys alone. Pure."""
+
+import re
+from collections.abc import Iterator
+
+from ..errors import UnsupportedChange
+from .ir import Node, join
+
+Slot = tuple[int, str]  # a parameter's place: key of its module, name
+Keys = tuple[tuple[str, str], ...]
+
+
+def needed_ties(reference: Node, live: Node) -> Keys | None:
+    """The ``_tied_weights_keys`` that a transformers model needs; None if the declared ones are right.
+
+    Raises:
+        UnsupportedChange: weights are tied, but the config switches all ties off.
+    """
+    if live.ties is None or reference.ties is None or _groups(reference) == _groups(live):
+        return None
+    before, after = _names(reference), _names(live)
+    kept = [entry for entry in reference.ties if _holds(entry, after) or not _holds(entry, before)]
+    covered = {name for entry in kept for name in _matching(entry[0], after)}
+    added = [pair for pair in _pairs(live) if pair[0] not in covered]
+    if added and reference.ties and not any(_holds(entry, before) for entry in reference.ties):
+        raise UnsupportedChange(
+            added[0][0],
+            f"is tied to {added[0][1]}, while config.tie_word_embeddings is off, which switches all ties off",
+            "Set `model.config.tie_word_embeddings = True` in the surgery.",
+        )
+    needed = (*kept, *added)
+    return needed if needed != reference.ties else None
+
+
+def _names(node: Node) -> dict[str, int]:
+    """Every parameter path, second paths of shared modules included, with the tensor's key."""
+    return {path: key for path, key, _ in _slots(node, "")}
+
+
+def _slots(node: Node, path: str) -> Iterator[tuple[str, int, Slot]]:
+    for name, fact in node.parameters:
+        if fact is not None:
+            yield join(path, name), fact.key, (node.key, name)
+    for name, child in node.children:
+        if child is not None:
+            yield from _slots(child, join(path, name))
+
+
+def _groups(node: Node) -> frozenset[frozenset[str]]:
+    """The paths that hold one tensor in different modules' slots."""
+    return frozenset(frozenset(paths) for paths in _tied(node))
+
+
+def _tied(node: Node) -> Iterator[tuple[str, ...]]:
+    by_tensor: dict[int, dict[Slot, str]] = {}
+    for path, key, slot in _slots(node, ""):
+        by_tensor.setdefault(key, {}).setdefault(slot, path)
+    for places in by_tensor.values():
+        if len(places) > 1:
+            yield tuple(places.values())
+
+
+def _pairs(live: Node) -> Iterator[tuple[str, str]]:
+    """(target, source) for each tie that no model further down declares for itself."""
+    below = {path for prefix, child in _models_below(live, "") for group in _tied(child) for path in _in(prefix, group)}
+    for source, *targets in _tied(live):
+        yield from ((target, source) for target in targets if target not in below)
+
+
+def _in(prefix: str, paths: tuple[str, ...]) -> Iterator[str]:
+    return (join(prefix, path) for path in paths[1:])
+
+
+def _models_below(node: Node, path: str) -> Iterator[tuple[str, Node]]:
+    for name, child in node.children:
+        if child is not None:
+            if child.ties is not None:
+                yield join(path, name), child
+            else:
+                yield from _models_below(child, join(path, name))
+
+
+def _matching(pattern: str, names: dict[str, int]) -> list[str]:
+    return sorted(name for name in names if re.search(f"^{pattern}", name))
+
+
+def _holds(entry: tuple[str, str], names: dict[str, int]) -> bool:
+    """Whether what a declared entry ties is tied: sources are cycled over the targets, as transformers does."""
+    targets, sources = _matching(entry[0], names), _matching(entry[1], names)
+    if not targets or not sources or len(targets) % len(sources):
+        return False
+    return all(names[target] == names[sources[i % len(sources)]] for i, target in enumerate(targets))

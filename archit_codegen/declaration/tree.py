@@ -1,0 +1,199 @@
+"""Reads a module tree into nodes. With `values` and `record` the only reader of torch objects."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from .ir import Argument, Built, ClassRef, CodeRef, Node, TensorFact, Value, join
+from .record import Call
+from .signature import bound_arguments
+from .values import Values, class_ref
+
+CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict)
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+# State that no class declares: set by loading, by training set-up, or derived by `post_init` from what is declared.
+NO_DECLARATION = frozenset(nn.Module().__dict__) | {
+    "_is_hf_initialized",
+    "name_or_path",
+    "generation_config",
+    "_output_capturing_hooks_installed",
+    "warnings_issued",
+    "_hf_peft_config_loaded",
+    "hf_device_map",
+    "_hf_hook",
+    "hf_quantizer",
+    "all_tied_weights_keys",
+    "_keep_in_fp32_modules",
+    "_keep_in_fp32_modules_strict",
+    "_no_split_modules",
+    "_skip_keys_device_placement",
+    "_keys_to_ignore_on_load_unexpected",
+    "_keys_to_ignore_on_load_missing",
+    "_keys_to_ignore_on_save",
+    "_tp_plan",
+    "_ep_plan",
+    "_pp_plan",
+    "_tp_size",
+    "_device_mesh",
+    "kernel_config",
+    "gradient_checkpointing",
+    "_gradient_checkpointing_func",
+    "loss_type",
+    "_loss_function",
+    "_auto_class",
+    "_compiled_call",
+}
+
+
+class Reader:
+    """Reads the modules of one model; ``calls`` are the recorded constructions, by identity of the module."""
+
+    def __init__(
+        self,
+        values: Values,
+        calls: Callable[[nn.Module], Call | None],
+        default_dtype: torch.dtype,
+        classes: dict[ClassRef, type],
+    ) -> None:
+        self.values = values
+        self.classes = classes
+        self.modules: dict[int, nn.Module] = {}
+        self._calls = calls
+        self._default_dtype = default_dtype
+        self._nodes: dict[int, Node] = {}
+
+    def read(self, module: nn.Module) -> Node:
+        """The node of a module; the same node again for a module that is shared."""
+        key = id(module)
+        if key not in self._nodes:
+            self.modules[key] = module
+            self._nodes[key] = self._node(module)
+        return self._nodes[key]
+
+    def _node(self, module: nn.Module) -> Node:
+        # named_children() hides None and the second path of a shared module; a diff must see both.
+        children = tuple((name, None if child is None else self.read(child)) for name, child in module._modules.items())
+        methods, attributes = self._plain(module)
+        self.classes[class_ref(type(module))] = type(module)
+        return Node(
+            key=id(module),
+            cls=class_ref(type(module)),
+            kind=kind_of(type(module)),
+            children=children,
+            parameters=tuple((name, self.tensor(value)) for name, value in module._parameters.items()),
+            buffers=tuple(
+                (name, self.tensor(value, name not in module._non_persistent_buffers_set))
+                for name, value in module._buffers.items()
+            ),
+            attributes=tuple(attributes),
+            methods=tuple(methods),
+            hooks=tuple(_foreign_hooks(module)),
+            ties=_declared_ties(module),
+            built=self._built(self._calls(module)),
+        )
+
+    def tensor(self, tensor: torch.Tensor | None, persistent: bool = True) -> TensorFact | None:
+        if tensor is None:
+            return None
+        kind = type(tensor).__name__
+        return TensorFact(
+            id(tensor), tuple(tensor.shape), self._dtype(tensor.dtype, kind), tensor.requires_grad, persistent, kind
+        )
+
+    def _dtype(self, dtype: torch.dtype, kind: str) -> str:
+        # `.to(bfloat16)` casts float32 buffers as well, `from_pretrained(dtype=...)` does not: no change of source.
+        whole = dtype == self._default_dtype or (kind != "Parameter" and dtype == torch.float32)
+        return "default" if whole else str(dtype)
+
+    def _plain(self, module: nn.Module) -> tuple[list[tuple[str, CodeRef]], list[tuple[str, Value]]]:
+        methods: list[tuple[str, CodeRef]] = []
+        attributes: list[tuple[str, Value]] = []
+        for name, value in vars(module).items():
+            if name in NO_DECLARATION:
+                continue
+            if callable(getattr(type(module), name, None)) and callable(value):
+                methods.append((name, _patch(self.values.code(value), value, module)))
+            else:
+                attributes.append((name, self.values.of(value)))
+        return methods, attributes
+
+    def _built(self, call: Call | None) -> Built | None:
+        if call is None:
+            return None
+        function = call.site.function.rpartition(".")[0] if call.site is not None else ""
+        lineage = call.owner_class.__mro__ if call.owner_class is not None else ()
+        owner = next((base for base in lineage if base.__qualname__ == function), None)
+        return Built(
+            cls=class_ref(call.cls),
+            arguments=self.arguments(call) or (),
+            site=call.site,
+            site_class=None if owner is None else class_ref(owner),
+            owner=call.owner,
+            ordinal=call.ordinal,
+            direct=call.direct,
+        )
+
+    def arguments(self, call: Call) -> tuple[Argument, ...] | None:
+        """The recorded arguments, bound to the parameters of the constructor."""
+        if call.args is None:
+            return None
+        bound = bound_arguments(call.cls, call.args, call.kwargs)
+        return tuple(
+            Argument(name, self.values.argument(value), kind, isinstance(key, str), call.texts.get(key))
+            for name, kind, key, value in bound
+        )
+
+
+def _patch(code: CodeRef, value: Any, module: nn.Module) -> CodeRef:
+    """A function that was set on an object is called without the module, unless it was bound to it."""
+    bound = getattr(value, "__self__", None) is module
+    return code if bound else CodeRef(code.module, code.qualname, code.key, f"free:{code.digest}")
+
+
+def kind_of(cls: type) -> str:
+    """ "container" for torch's lists and dicts of modules, "native" for its other modules, else "module"."""
+    if cls in CONTAINERS:
+        return "container"
+    return "native" if cls.__module__.partition(".")[0] == "torch" else "module"
+
+
+def default_dtype(root: nn.Module) -> torch.dtype:
+    """The most common floating dtype of the parameters: the dtype of the whole model."""
+    counts = Counter(p.dtype for p in root.parameters() if p.dtype.is_floating_point)
+    return counts.most_common(1)[0][0] if counts else torch.float32
+
+
+def module_paths(root: nn.Module) -> Mapping[int, str]:
+    """The first path of each module, by identity."""
+    paths: dict[int, str] = {}
+
+    def visit(module: nn.Module, path: str) -> None:
+        if id(module) in paths:
+            return
+        paths[id(module)] = path or "<root>"
+        for name, child in module._modules.items():
+            if child is not None:
+                visit(child, join(path, name))
+
+    visit(root, "")
+    return paths
+
+
+def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
+    if not hasattr(module, "all_tied_weights_keys"):
+        return None
+    return tuple((getattr(module, "_tied_weights_keys", None) or {}).items())
+
+
+def _foreign_hooks(module: nn.Module) -> Iterator[str]:
+    for kind in HOOKS:
+        for hook in getattr(module, kind).values():
+            if not _installed_by_transformers(hook):
+                yield f"{kind.strip('_')[:-1].replace('_', ' ')} {getattr(hook, '__qualname__', type(hook).__name__)}"
+
+
+def _installed_by_transformers(hook: Any) -> bool:
+    return getattr(hook, "__module__", "").startswith("transformers.utils.output_capturing")

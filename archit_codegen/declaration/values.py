@@ -1,0 +1,115 @@
+"""Live values as data: what an attribute or an argument holds, without the object itself."""
+
+import hashlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import UnwritableValue
+from .ir import ClassRef, CodeRef, ConfigRef, Literal, ModuleRef, Opaque, Structure, Value
+from .literal import literal_names, write_literal
+from .origins import is_config
+
+DEPTH = 5
+# Entries of a config that say where a checkpoint came from, not what the model is.
+NO_DECLARATION = {"dtype", "_name_or_path", "transformers_version", "architectures", "auto_map"}
+
+
+def class_ref(cls: type) -> ClassRef:
+    return ClassRef(cls.__module__, cls.__qualname__)
+
+
+def config_paths(config: Any) -> dict[int, str]:
+    """The config and its sub-configs by identity, with their paths from the root config."""
+    paths: dict[int, str] = {}
+    pending = [("", config)] if config is not None else []
+    while pending:
+        path, current = pending.pop()
+        if id(current) in paths:
+            continue
+        paths[id(current)] = path
+        for name, value in sorted(vars(current).items(), reverse=True):
+            if is_config(value):
+                pending.append((f"{path}.{name}" if path else name, value))
+    return paths
+
+
+def code_digest(code: CodeType) -> str:
+    """A hash of what a code object does, blind to its file and lines."""
+    return hashlib.sha256(repr(_code_parts(code)).encode()).hexdigest()[:16]
+
+
+def _code_parts(code: CodeType) -> tuple[object, ...]:
+    constants = tuple(
+        _code_parts(constant) if isinstance(constant, CodeType) else (type(constant).__name__, repr(constant))
+        for constant in code.co_consts
+    )
+    return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+
+
+class Values:
+    """Turns objects of one model into values; keeps the code objects that values refer to."""
+
+    def __init__(self, configs: Mapping[int, str], objects: dict[int, Any]) -> None:
+        self.configs = configs
+        self.objects = objects
+        self.paths: Mapping[int, str] = {}
+        self._config_texts: dict[int, Opaque] = {}
+
+    def of(self, value: Any, depth: int = 0) -> Value:
+        """The value as data. Equal data means that the objects count as equal."""
+        if is_config(value):
+            return self._config(value)
+        if isinstance(value, nn.Module):
+            return Opaque(f"the module {self.paths.get(id(value), 'that is not registered')}")
+        if isinstance(value, torch.Tensor):
+            return Opaque(f"a tensor of shape {tuple(value.shape)} and {value.dtype}")
+        if isinstance(value, type | FunctionType | BuiltinFunctionType | MethodType):
+            return self.code(value)
+        try:
+            text = write_literal(value)
+            return Literal(text, literal_names(value) if "torch" in text else frozenset())
+        except UnwritableValue:
+            return self._structure(value, depth)
+
+    def argument(self, value: Any) -> Value:
+        """As `of`, but a module is a reference, so that a construction can name it."""
+        return ModuleRef(id(value)) if isinstance(value, nn.Module) else self.of(value)
+
+    def code(self, value: Any) -> CodeRef:
+        function = inspect.unwrap(getattr(value, "__func__", value))
+        self.objects[id(function)] = function
+        digest = code_digest(function.__code__) if isinstance(function, FunctionType) else ""
+        module = getattr(function, "__module__", None) or "builtins"
+        return CodeRef(module, getattr(function, "__qualname__", function.__name__), id(function), digest)
+
+    def _config(self, config: Any) -> Value:
+        path = self.configs.get(id(config))
+        if path is not None:
+            return ConfigRef(path)
+        if id(config) not in self._config_texts:
+            self.objects[id(config)] = config
+            state = {name: value for name, value in config.to_dict().items() if name not in NO_DECLARATION}
+            self._config_texts[id(config)] = Opaque(f"a {type(config).__name__} with {state!r}")
+        return self._config_texts[id(config)]
+
+    def _structure(self, value: Any, depth: int) -> Value:
+        kind = type(value).__name__
+        if depth >= DEPTH:
+            return Opaque(f"a {kind}")
+        if isinstance(value, list | tuple | set | frozenset):
+            members = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+            return Structure(kind, tuple((str(i), self.of(item, depth + 1)) for i, item in enumerate(members)))
+        if isinstance(value, Mapping):
+            return Structure(kind, tuple((repr(key), self.of(item, depth + 1)) for key, item in value.items()))
+        if is_dataclass(value):
+            return Structure(kind, tuple((f.name, self.of(getattr(value, f.name, None), depth + 1)) for f in fields(value)))
+        state = getattr(value, "__dict__", None)
+        if state:
+            return Structure(kind, tuple((name, self.of(item, depth + 1)) for name, item in sorted(state.items())))
+        return Opaque(f"a {kind}" if type(value).__repr__ is object.__repr__ else f"{kind} {value!r}")

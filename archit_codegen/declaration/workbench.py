@@ -1,0 +1,197 @@
+"""Builds on `meta`: the declared class with the live config, and the modules that a surgery put in, from their calls."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from ..errors import ArchitError, InvalidDeclaration, UnknownArguments
+from .distance import distance
+from .inference import Candidate, candidates
+from .ir import ClassRef, CodeRef, Construction, Literal, Node
+from .literal import write_literal
+from .record import Call, Recording, named_expression, recorded_call, recording
+from .signature import constructor_parameters
+from .tree import Reader, default_dtype, module_paths
+from .values import Values, class_ref, config_paths
+
+FOUNDATION = {"torch", "builtins", "abc", "typing"}
+
+
+class Workbench:
+    """The live model and its reference, read into nodes; makes references for new modules on demand.
+
+    ``objects`` keeps every class, function and config that a node or construction refers to by key.
+    """
+
+    def __init__(self, live: nn.Module, declared: type) -> None:
+        self.live, self.declared = live, declared
+        self.objects: dict[int, Any] = {}
+        self.classes: dict[ClassRef, type] = {class_ref(declared): declared}
+        self._config = copy.deepcopy(getattr(live, "config", None))
+        self._seen = Recording(keep=True)
+        live_values = Values(config_paths(getattr(live, "config", None)), self.objects)
+        live_values.paths = module_paths(live)
+        self._live_reader = Reader(live_values, recorded_call, default_dtype(live), self.classes)
+        reference = self._build_reference()
+        self._values = Values(config_paths(self._config), self.objects)
+        self._values.paths = module_paths(reference)
+        calls = self._seen.calls
+        dtype = default_dtype(reference)
+        self._reader = Reader(self._values, lambda module: calls.get(id(module)), dtype, self.classes)
+        self.reference_node = self._reader.read(reference)
+        self.live_node = self._live_reader.read(live)
+
+    @property
+    def live_config_paths(self) -> Mapping[int, str]:
+        return self._live_reader.values.configs
+
+    def config_at(self, path: str) -> Any:
+        """The reference's copy of the config at a path from the root config."""
+        current = self._config
+        for name in path.split(".") if path else ():
+            current = getattr(current, name)
+        return current
+
+    def live_module(self, key: int) -> nn.Module:
+        return self._live_reader.modules[key]
+
+    def construct(self, live: Node, reference: Node | None, path: str) -> tuple[Construction, Node]:
+        """How a live module was made, and the node that the same call makes on `meta`.
+
+        Raises:
+            UnknownArguments: no candidate call builds.
+        """
+        module = self.live_module(live.key)
+        if reference is not None and live.key == reference.key:
+            raise AssertionError(path)
+        best: tuple[int, Construction, Node] | None = None
+        failures: list[str] = []
+        for candidate in self._candidates(module, reference):
+            try:
+                construction, node = self._try(candidate, module, live, reference, path)
+            except ArchitError:
+                raise
+            except Exception as error:  # a constructor is the user's code: whatever it raises, this call is not it
+                failures.append(f"{type(error).__name__}: {error}")
+                continue
+            score = distance(node, live)
+            if best is None or score < best[0]:
+                best = (score, construction, node)
+            if score == 0 or (candidate.certain and live.kind != "native"):
+                break
+        if best is None:
+            raise UnknownArguments(path, type(module).__name__, tuple(failures[:1]) or _required(module))
+        return best[1], best[2]
+
+    def _candidates(self, module: nn.Module, reference: Node | None) -> Iterator[Candidate]:
+        original = self._reader.modules.get(reference.key) if reference is not None else None
+        call = self._seen.calls.get(id(original)) if original is not None else None
+        yield from candidates(
+            module,
+            named_expression(module),
+            recorded_call(module),
+            None if reference is None else (reference.cls, call),
+            getattr(self.live, "config", None),
+            self._config,
+        )
+
+    def _try(
+        self, candidate: Candidate, module: nn.Module, live: Node, reference: Node | None, path: str
+    ) -> tuple[Construction, Node]:
+        """Build from a candidate's arguments, with modules and configs exchanged for those of the reference."""
+        nested: list[tuple[int, Construction]] = []
+
+        def exchange(value: Any) -> Any:
+            if isinstance(value, nn.Module):
+                return self._exchange_module(value, module, reference, path, nested)
+            at = self.live_config_paths.get(id(value))
+            return value if at is None else self.config_at(at)
+
+        args, kwargs = tuple(map(exchange, candidate.args)), {k: exchange(v) for k, v in candidate.kwargs.items()}
+        with recording(self._seen), on_meta():
+            if candidate.text is not None:
+                built = candidate.evaluate(self._config)
+            else:
+                built = type(module)(*args, **kwargs)
+        if type(built) is not type(module):
+            raise TypeError(f"the call builds a {type(built).__name__}")
+        call = Call(type(module), args, kwargs, None, None, None, 0, True, candidate.texts)
+        arguments = self._reader.arguments(call) or ()
+        construction = Construction(
+            class_ref(type(module)), self.code(type(module)), arguments, candidate.text, tuple(nested)
+        )
+        return construction, self._reader.read(built)
+
+    def _exchange_module(
+        self, value: nn.Module, owner: nn.Module, reference: Node | None, path: str, nested: list[tuple[int, Construction]]
+    ) -> nn.Module:
+        if reference is not None and class_ref(type(value)) == reference.cls and any(m is value for m in owner.modules()):
+            return self._reader.modules[reference.key]
+        node = self._live_reader.read(value)
+        construction, built = self.construct(node, None, path)
+        nested.append((built.key, construction))
+        return self._reader.modules[built.key]
+
+    def code(self, value: Any) -> CodeRef:
+        return self._values.code(value)
+
+    # --- what the plan asks
+
+    def lineage(self, cls: ClassRef) -> tuple[CodeRef, ...]:
+        """The class and its bases, without those of torch and Python."""
+        mro = self.classes[cls].__mro__
+        for base in mro:
+            self.classes.setdefault(class_ref(base), base)
+        return tuple(self.code(base) for base in mro if base.__module__.partition(".")[0] not in FOUNDATION)
+
+    def follows(self, cls: ClassRef) -> bool:
+        """Whether a base class is emitted with its variants: the model classes, which name the config class."""
+        live = self.classes.get(cls)
+        return live is not None and issubclass(live, PreTrainedModel) and live is not PreTrainedModel
+
+    def holds(self, expression: str, path: str, value: Literal) -> bool:
+        """Whether an expression over ``config`` has a value, for the config at a path."""
+        try:
+            found = eval(expression, {"__builtins__": {}, "config": self.config_at(path)})
+            return write_literal(found) == value.text
+        except Exception:  # an expression that does not evaluate does not hold
+            return False
+
+    def _build_reference(self) -> nn.Module:
+        try:
+            with recording(self._seen), on_meta():
+                return self._declared_instance()
+        except ArchitError:
+            raise
+        except Exception as error:
+            raise InvalidDeclaration(
+                f"{self.declared.__name__} cannot be built from the live model's config on the meta device "
+                f"({type(error).__name__}: {error})."
+            ) from error
+
+    def _declared_instance(self) -> nn.Module:
+        if self._config is not None:
+            return self.declared(self._config)  # type: ignore[no-any-return]  # declared is a Module class
+        call = recorded_call(self.live)
+        if call is not None and call.args is not None:
+            return self.declared(*call.args, **call.kwargs)  # type: ignore[no-any-return]
+        for candidate in candidates(self.live, named_expression(self.live), None, None, None, None):
+            return self.declared(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
+        raise UnknownArguments("", self.declared.__name__, ())
+
+
+@contextmanager
+def on_meta() -> Iterator[None]:
+    """Build without memory, and leave the state of the random generators as it was."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        yield
+
+
+def _required(module: nn.Module) -> tuple[str, ...]:
+    return tuple(p.name for p in constructor_parameters(type(module)) if not hasattr(module, p.name))

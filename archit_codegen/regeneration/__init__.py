@@ -1,0 +1,1 @@
+"""From the spec to packages on disk: what surrounds the compiler."""

@@ -1,0 +1,87 @@
+"""Writes the table of the matrix: `make matrix-table`; `python -m tests.matrix_table FAMILY ...` prints some of it."""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.families import FAMILIES
+from tests.matrix import cells, verdict
+from tests.surgeries import MODIFICATIONS
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- matrix: begin (make matrix-table) -->", "<!-- matrix: end -->"
+LEGEND = (
+    "Equal tree, strictly loaded state dict, bit-equal outputs with all hidden states and attentions, and again after "
+    "save and load. The first mark is with the recorder, the second without."
+)
+Verdicts = dict[tuple[str, str, bool], str]
+
+
+def family_verdicts(family: str) -> Verdicts:
+    return {cell: verdict(*cell) for cell in cells(family)}
+
+
+def all_verdicts(families: list[str]) -> Verdicts:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        parts = list(pool.map(family_verdicts, families))
+    return {cell: text for part in parts for cell, text in part.items()}
+
+
+def mark(text: str) -> str:
+    return {"yes": "✓", "refused": "refused", "WRONG": "WRONG", "CRASH": "CRASH"}[text.split(":")[0]]
+
+
+def table(verdicts: Verdicts, families: list[str]) -> str:
+    rows = ["| |" + "".join(f" {family} |" for family in families), "|---|" + ":-:|" * len(families)]
+    for name in MODIFICATIONS:
+        marks = [f"{mark(verdicts[f, name, True])} {mark(verdicts[f, name, False])}" for f in families]
+        rows.append(f"| {name} |" + "".join(f" {text} |" for text in marks))
+    return "\n".join([LEGEND, "", *rows, "", *reasons(verdicts)])
+
+
+def reasons(verdicts: Verdicts) -> list[str]:
+    rebuilt = sum(text == "yes" for text in verdicts.values())
+    lines = [f"{rebuilt} of {len(verdicts)} rebuilt."]
+    for (family, name, recorded), text in verdicts.items():
+        if text != "yes":
+            how = "recorded" if recorded else "unrecorded"
+            lines.append(f"- {family}, {name}, {how}: {' '.join(text.split())[:400]}")
+    return lines
+
+
+def replace_block(text: str, block: str) -> str:
+    """The text with what stands between the markers replaced; without markers it is left alone."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{block}\n{END}{after}" if begin and end else text
+
+
+def main(families: list[str]) -> int:
+    unknown = [family for family in families if family not in FAMILIES]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; known: {', '.join(FAMILIES)}", file=sys.stderr)
+        return 2
+    verdicts = all_verdicts(families or list(FAMILIES))
+    block = table(verdicts, families or list(FAMILIES))
+    if families:
+        print(block)
+    else:
+        write(block)
+    return int(any(text != "yes" for text in verdicts.values()))
+
+
+def write(block: str) -> None:
+    matrix, readme = ROOT / "docs" / "matrix.md", ROOT / "README.md"
+    matrix.parent.mkdir(exist_ok=True)
+    fresh = f"# The matrix\n\n{BEGIN}\n{END}\n"
+    for path, text in ((matrix, fresh), (readme, "")):
+        old = path.read_text() if path.exists() else text
+        new = replace_block(old, block)
+        if new != old:
+            path.write_text(new)
+            print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,416 @@
+"""Packages written by hand for a tiny RoBERTa: right ones pass, each planted mistake is caught by name."""
+
+import random
+import sys
+
+import pytest
+import torch
+from torch import nn
+from transformers import AutoConfig, RobertaConfig, RobertaForMaskedLM
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.utils import logging
+
+from archit_codegen.declaration.loading import isolated_registries, load_package, unload_package
+from archit_codegen.declaration.validate import validate
+from archit_codegen.errors import ValidationFailed
+from tests.test_inputs import CASES, tiny
+
+ROBERTA = "transformers.models.roberta.modeling_roberta"
+TINY = {
+    "vocab_size": 40,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 20,
+}
+ORIGINS = {
+    "RobertaForMaskedLMNew": f"{ROBERTA}:RobertaForMaskedLM",
+    "RobertaEmbeddingsNew": f"{ROBERTA}:RobertaEmbeddings",
+    "Halved": f"{__name__}:Halved",
+}
+
+INIT = """
+from .configuration_tiny import RobertaConfigNew
+from .modeling_tiny import RobertaForMaskedLMNew
+from transformers import AutoConfig, AutoModelForMaskedLM
+
+AutoConfig.register("tiny", RobertaConfigNew, exist_ok=True)
+AutoModelForMaskedLM.register(RobertaConfigNew, RobertaForMaskedLMNew, exist_ok=True)
+RobertaConfigNew.register_for_auto_class()
+RobertaForMaskedLMNew.register_for_auto_class("AutoModelForMaskedLM")
+"""
+CONFIGURATION = """
+from transformers import RobertaConfig
+
+
+class RobertaConfigNew(RobertaConfig):
+    model_type = "tiny"
+    more: int = 3
+"""
+MODELING = """
+import torch
+from torch import nn
+from transformers.models.roberta.modeling_roberta import RobertaEmbeddings, RobertaForMaskedLM, RobertaSelfOutput
+
+from .configuration_tiny import RobertaConfigNew
+
+
+class RobertaEmbeddingsNew(RobertaEmbeddings):
+    pass
+
+
+class Halved(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return x * self.factor
+
+
+class RobertaForMaskedLMNew(RobertaForMaskedLM):
+    config: RobertaConfigNew
+
+    def __init__(self, config):
+        super().__init__(config)
+        {body}
+        self.post_init()
+"""
+
+
+class Halved(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return x * self.factor
+
+
+def package(body, init_weights=""):
+    return {
+        "tiny/__init__.py": INIT,
+        "tiny/configuration_tiny.py": CONFIGURATION,
+        "tiny/modeling_tiny.py": MODELING.replace("{body}", body) + init_weights,
+    }
+
+
+def roberta(**changes):
+    with torch.random.fork_rng([]):
+        torch.manual_seed(1)
+        return RobertaForMaskedLM(RobertaConfig(**TINY, **changes))
+
+
+def with_eps():
+    live = roberta()
+    live.roberta.encoder.layer[1].output.LayerNorm.eps = 0.001
+    return live
+
+
+EPS = "self.roberta.encoder.layer[1].output.LayerNorm.eps = 0.001"
+
+
+def check(live, files, **more):
+    return validate(live, "tiny", files, "RobertaForMaskedLMNew", ORIGINS, more.pop("inputs", None), **more)
+
+
+def refused(live, files):
+    with pytest.raises(ValidationFailed) as caught:
+        check(live, files)
+    return caught.value
+
+
+def frozen(live):
+    live.lm_head.dense.weight.requires_grad_(False)
+
+
+def halved(live):
+    live.roberta.encoder.layer[0].output.dropout = Halved(0.5)
+
+
+def dropped(live):
+    del live.roberta.encoder.layer[0]
+
+
+def untied(live):
+    live.lm_head.decoder.weight = nn.Parameter(live.lm_head.decoder.weight.detach().clone())
+
+
+def half_layer(live):
+    live.roberta.encoder.layer[0].to(torch.bfloat16)
+
+
+def test_right_package_passes():
+    result = check(with_eps(), package(EPS))
+    assert (result.structure, result.outputs_compared, result.reloaded, result.notes) == (True, True, True, ())
+
+
+@pytest.mark.parametrize(
+    ("surgery", "body"),
+    [
+        (frozen, "self.lm_head.dense.weight.requires_grad_(False)"),
+        (halved, "self.roberta.encoder.layer[0].output.dropout = Halved(0.5)"),
+        (dropped, "del self.roberta.encoder.layer[0]"),
+    ],
+)
+def test_right_declarations_pass(surgery, body):
+    live = roberta()
+    surgery(live)
+    result = check(live, package(body))
+    assert result.reloaded
+    assert ["requires_grad: lm_head.dense.weight" in note for note in result.notes] == [True] * (surgery is frozen)
+
+
+@pytest.mark.parametrize(
+    ("surgery", "body", "path", "reason"),
+    [
+        (frozen, "pass", "lm_head.dense", "requires_grad is True, should be False"),
+        (halved, "pass", "roberta.encoder.layer.0.output.dropout", "class is"),
+        (halved, "self.roberta.encoder.layer[0].output.dropout = Halved(0.25)", "roberta.encoder.layer.0.output",
+         "factor is 0.25, should be 0.5"),
+        (dropped, "pass", "roberta.encoder.layer", "list of children is"),
+        (untied, "pass", "lm_head.decoder", "object is"),
+        (half_layer, "pass", "roberta.encoder.layer.0", "dtype is"),
+        (lambda live: None, "self.surplus = 1", "<root>", "surplus is 1, should not be there"),
+        (lambda live: setattr(live, "surplus", 1), "pass", "<root>", "surplus is missing, should be 1"),
+        (lambda live: None, "self.lm_head = self._modules.pop('roberta') and self.lm_head", "<root>", "raises"),
+        (lambda live: None, "self.roberta = self._modules.pop('roberta')", "<root>", "list of children is"),
+        (lambda live: None, "self.lm_head.act = torch.nn.functional.relu", "lm_head", "act is"),
+        (lambda live: live.lm_head.register_forward_hook(lambda *a: None), "pass", "lm_head", "forward hooks is"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_caught(surgery, body, path, reason):
+    live = roberta()
+    surgery(live)
+    failure = refused(live, package(body))
+    assert failure.path.startswith(path)
+    assert reason in failure.reason
+
+
+def test_eps_is_named():
+    failure = refused(with_eps(), package("pass"))
+    assert failure.path == "roberta.encoder.layer.1.output.LayerNorm"
+    assert failure.reason == "eps is 1e-12, should be 0.001"
+
+
+def test_other_behaviour_is_caught_by_outputs():
+    body = "pass\n\n    def forward(self, *args, **kwargs):\n        out = super().forward(*args, **kwargs)\n"
+    body += "        out.logits = out.logits + 1e-6\n        return out\n\n    def unused(self):"
+    failure = refused(roberta(), package(body))
+    assert "its outputs are not the live model's: logits differs by up to" in failure.reason
+
+
+def test_values_of_non_persistent_buffers_are_compared():
+    live = roberta()
+    live.roberta.embeddings.position_ids += 1
+    failure = refused(live, package("pass"))
+    assert failure.path == "roberta.embeddings.position_ids"
+
+
+SCALED = '''
+
+class Scaled(nn.Linear):
+    """Has a buffer that only a branch of `_init_weights` repairs."""
+
+    def __init__(self, size):
+        super().__init__(size, size)
+        self.register_buffer("scale", torch.full((3,), 0.5), persistent=False)
+
+    def forward(self, x):
+        return super().forward(x) * self.scale[0]
+'''
+BRANCH = """
+
+def initialise(self, module):
+    RobertaForMaskedLM._init_weights(self, module)
+    if isinstance(module, Scaled):
+        nn.init.constant_(module.scale, 0.5)
+
+
+RobertaForMaskedLMNew._init_weights = initialise
+"""
+
+
+def test_forgotten_init_weights_branch_is_caught():
+    body = "self.lm_head.dense = Scaled(config.hidden_size)"
+    files = package(body, SCALED)
+    with isolated_registries():
+        loaded = load_package("tiny", files)
+    scaled = sys.modules[f"{loaded.__name__}.modeling_tiny"].Scaled
+    live = roberta()
+    live.lm_head.dense = scaled(16)
+    origins = ORIGINS | {"Scaled": f"{scaled.__module__}:Scaled"}
+    with pytest.raises(ValidationFailed, match="after save_pretrained and from_pretrained") as caught:
+        validate(live, "tiny", files, "RobertaForMaskedLMNew", origins)
+    assert caught.value.path == "lm_head.dense.scale"
+    assert validate(live, "tiny", package(body, SCALED + BRANCH), "RobertaForMaskedLMNew", origins).reloaded
+    unload_package(loaded)
+
+
+def test_weights_on_meta_are_compared_by_structure():
+    with torch.device("meta"):
+        live = with_eps()
+    result = check(live, package(EPS))
+    assert (result.structure, result.outputs_compared, result.reloaded) == (True, False, False)
+    assert "meta device" in result.notes[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_cast_of_the_whole_model_is_no_change(dtype):
+    assert check(with_eps().to(dtype), package(EPS)).reloaded
+
+
+def test_implementation_is_passed_along():
+    live = roberta(attn_implementation="eager")
+    live.roberta.encoder.layer[1].output.LayerNorm.eps = 0.001
+    assert check(live, package(EPS)).reloaded
+
+
+def test_live_forward_that_raises_is_a_note():
+    live = roberta()
+    live.lm_head.forward = lambda *args, **kwargs: 1 / 0
+    result = check(live, package("pass"))
+    assert result.structure and not result.outputs_compared
+    assert "validation is structural only: the live model's forward raises ZeroDivisionError" in result.notes[0]
+
+
+def test_package_that_cannot_be_imported():
+    failure = refused(roberta(), package("pass") | {"tiny/modeling_tiny.py": "import nowhere_at_all"})
+    assert "importing it raises ModuleNotFoundError: No module named 'nowhere_at_all'" in failure.reason
+
+
+def test_other_roots_are_built_by_the_caller():
+    files = {
+        "plain/__init__.py": "from .modeling_plain import PlainNew",
+        "plain/modeling_plain.py": "from torch import nn\n\n\nclass PlainNew(nn.Module):\n"
+        "    def __init__(self, size):\n"
+        "        super().__init__()\n        self.inner = nn.Linear(size, size)\n\n    def forward(self, x):\n"
+        "        return self.inner(x)\n",
+    }
+
+    class Plain(nn.Module):
+        def __init__(self, size):
+            super().__init__()
+            self.inner = nn.Linear(size, size)
+
+        def forward(self, x):
+            return self.inner(x)
+
+    origins = {"PlainNew": f"{__name__}:{Plain.__qualname__}"}
+    result = validate(
+        Plain(4), "plain", files, "PlainNew", origins, {"x": torch.ones(2, 4)}, build=lambda root: root(4)
+    )
+    assert (result.outputs_compared, result.reloaded, result.notes) == (True, False, ())
+    with pytest.raises(ValidationFailed, match=r"parameter weight.shape is \(5, 5\), should be \(4, 4\)"):
+        validate(Plain(4), "plain", files, "PlainNew", origins, build=lambda root: root(5))
+
+
+def test_nothing_is_left_behind():
+    live = with_eps().train()
+    live.roberta.encoder.eval()
+    live.lm_head.dense.weight.grad = torch.ones(16, 16)
+    flags = [module.training for module in live.modules()]
+    hooks = [len(module._forward_hooks) for module in live.modules()]
+    state = {name: tensor.clone() for name, tensor in live.state_dict().items()}
+    attributes = [list(vars(module)) for module in live.modules()]
+    config, verbosity = live.config.to_dict(), logging.get_verbosity()
+    randomness, python, path = torch.get_rng_state(), random.getstate(), list(sys.path)
+    modules = set(sys.modules)
+    check(live, package(EPS))
+    assert flags == [module.training for module in live.modules()]
+    assert hooks == [len(module._forward_hooks) for module in live.modules()]
+    assert attributes == [list(vars(module)) for module in live.modules()]
+    assert all(torch.equal(tensor, state[name]) for name, tensor in live.state_dict().items())
+    assert config == live.config.to_dict()
+    assert live.lm_head.dense.weight.grad.equal(torch.ones(16, 16))
+    assert torch.equal(randomness, torch.get_rng_state())
+    assert (python, path, verbosity) == (random.getstate(), list(sys.path), logging.get_verbosity())
+    assert not [name for name in set(sys.modules) - modules if name.startswith("_archit_codegen")]
+    assert "tiny" not in CONFIG_MAPPING
+
+
+def test_two_versions_live_in_one_process():
+    with isolated_registries():
+        first, second = load_package("tiny", package("self.a = 1")), load_package("tiny", package("self.a = 2"))
+        assert first is not second
+        assert first.RobertaConfigNew is not second.RobertaConfigNew
+        assert AutoConfig.for_model("tiny").more == 3
+    with pytest.raises(ValueError, match="tiny"):
+        AutoConfig.for_model("tiny")
+    for loaded in (first, second):
+        unload_package(loaded)
+
+
+def renamed(model, config, marker):
+    """A package that declares an unmodified model again under another name."""
+    return {
+        "same/__init__.py": "from .modeling_same import *\n",
+        "same/configuration_same.py": f"from transformers import {config}\n\n\nclass ConfigNew({config}):\n"
+        "    model_type = 'same'\n",
+        "same/modeling_same.py": f"from transformers import {model}\n\nfrom .configuration_same import ConfigNew\n"
+        f"{marker}\n\nclass {model}New({model}):\n    config: ConfigNew\n",
+    }
+
+
+@pytest.mark.parametrize(("model", "config", "values"), CASES, ids=[case[0] for case in CASES])
+def test_every_kind_of_model_passes_when_nothing_changed(model, config, values):
+    live = tiny(model, config, values)
+    origins = {f"{model}New": f"{type(live).__module__}:{model}"}
+    # transformers reads in the text of the file whether an implementation of experts may be set.
+    files = renamed(model, config, "# @use_experts_implementation")
+    result = validate(live, "same", files, f"{model}New", origins)
+    assert (result.structure, result.outputs_compared, result.reloaded) == (True, True, True)
+
+
+def test_experts_that_fall_back_to_eager_are_caught():
+    live = tiny(*next(case for case in CASES if case[0] == "MixtralForCausalLM"))
+    assert type(live)._can_set_experts_implementation()
+    with pytest.raises(ValidationFailed, match="experts implementation"):
+        validate(live, "same", renamed("MixtralForCausalLM", "MixtralConfig", ""), "MixtralForCausalLMNew", {})
+    assert "_can_set_experts_implementation_cached_value" in vars(type(live))
+
+
+def test_shared_layers_and_new_ties():
+    def share(model):
+        model.roberta.encoder.layer[1] = model.roberta.encoder.layer[0]
+
+    live = roberta()
+    share(live)
+    body = "self.roberta.encoder.layer[1] = self.roberta.encoder.layer[0]"
+    failure = refused(live, package("pass"))
+    assert (failure.path, "module" in failure.reason) == ("roberta.encoder.layer.1", True)
+    # The native class has no name for such ties, so that it cannot be saved: a right package must bring its own.
+    assert "save_pretrained" in refused(live, package(body)).reason
+
+
+def test_large_models_are_compared_by_structure(monkeypatch):
+    monkeypatch.setattr("archit_codegen.declaration.validate.LARGEST", 10)
+    result = check(with_eps(), package(EPS))
+    assert (result.structure, result.outputs_compared, result.reloaded) == (True, False, False)
+    assert "more than 2 GB" in result.notes[0]
+
+
+@pytest.mark.parametrize("model", ["LlamaForCausalLM", "T5ForConditionalGeneration"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("way", ["cast", "loaded"])
+def test_both_ways_to_half_precision_pass(model, dtype, way, tmp_path):
+    live = tiny(*next(case for case in CASES if case[0] == model))
+    config = type(live.config).__name__
+    if way == "cast":
+        live.to(dtype)
+    else:
+        live.save_pretrained(tmp_path)
+        live = type(live).from_pretrained(tmp_path, dtype=dtype)
+    origins = {f"{model}New": f"{type(live).__module__}:{model}"}
+    result = validate(live, "same", renamed(model, config, ""), f"{model}New", origins)
+    assert (result.structure, result.outputs_compared, result.reloaded) == (True, True, True)
+
+
+def test_one_layer_of_another_dtype():
+    live = roberta()
+    half_layer(live)
+    result = check(live, package("self.roberta.encoder.layer[0].to(torch.bfloat16)"))
+    # The live model itself cannot run so; that `from_pretrained` keeps what the source declares is compared.
+    assert (result.structure, result.outputs_compared, result.reloaded) == (True, False, True)
+    assert not any("dtypes" in note for note in result.notes)
