@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CASES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint golden install-test clean $(VENV)
+.PHONY: help demo test lint golden matrix-table install-test clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ lint: $(READY) ## ruff and mypy
 
 golden: $(READY) ## write the golden files anew (CASES="name ..." for some of them)
 	$(BIN)/python -m tests.golden_update $(CASES)
+
+matrix-table: $(READY) ## write the table of models and modifications in README.md anew (minutes)
+	$(BIN)/python -m tests.matrix_table
 
 install-test: $(READY) ## wheel, sdist and editable install, each in a clean environment
 	$(BIN)/python -m pytest tests/test_install.py

@@ -18,6 +18,7 @@ from .errors import ArchitError
 from .regeneration.spec import Spec, find_spec, read_spec
 
 DONE, ERROR, INTERRUPTED = 0, 2, 130
+UNBOUNDED = 10_000
 
 
 class Boundary(click.Group):
@@ -135,7 +136,9 @@ def _print_tree(found: Any) -> None:
     tree = Tree(Text(found.declared, style="bold"))
     _grow(tree, _nest((change.path, change.describe()) for change in found.changes), Text)
     console = Console(highlight=False)
-    console.print(tree, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = UNBOUNDED  # a tree is cut at this width, even with soft_wrap
+    console.print(tree)
     if found.classes or not found.changes:
         said = f"emits {', '.join(found.classes)}" if found.classes else "nothing differs"
         console.print(Text(said, style="green"), soft_wrap=True)

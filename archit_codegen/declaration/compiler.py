@@ -6,13 +6,12 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import InvalidDeclaration, InvalidName, ValidationFailed
+from ..errors import ArchitError, InvalidDeclaration, InvalidName, ValidationFailed
 from .diff import diff as diff_trees
 from .ecosystem import config_class, version_of
 from .emission import Emitted, Emitter, Options
 from .ir import Delta, Difference, flatten
 from .literal import check_identifier
-from .markers import missing_markers
 from .package import Package
 from .validate import Validation, validate
 from .workbench import Workbench
@@ -91,23 +90,24 @@ printDifference = print_difference  # ArchIt's name
 def _validated(
     bench: Workbench, delta: Delta, options: Options, inputs: Mapping[str, Any] | None
 ) -> tuple[Emitted, Validation]:
-    """The most readable package that rebuilds the model: edits at sites first, plain statements where those fail."""
+    """The most readable package that rebuilds the model: edits at sites; else statements in the class that holds the
+    change; else statements in the root, as the surgery itself did it."""
     try:
         emitted = _emit(bench, delta, options)
         return emitted, _validate(bench, emitted, options, inputs)
-    except ValidationFailed as first:
-        plain = _emit(bench, delta, replace(options, prefer_sites=False))
-        try:
-            return plain, _validate(bench, plain, options, inputs)
-        except ValidationFailed:
-            raise first from None
+    except ValidationFailed:
+        for plain in (replace(options, prefer_sites=False), replace(options, prefer_sites=False, flat=True)):
+            try:
+                emitted = _emit(bench, delta, plain)
+                return emitted, _validate(bench, emitted, plain, inputs)
+            except ArchitError:
+                continue
+        raise
 
 
 def _emit(bench: Workbench, delta: Delta, options: Options) -> Emitted:
     config = config_class(getattr(bench.live, "config", None), options.suffix)
-    emitted = Emitter(bench, delta, options, config).emit()
-    missing = missing_markers(bench.classes, emitted.files, options.name)
-    return Emitter(bench, delta, options, config, forced=missing).emit() if missing else emitted
+    return Emitter(bench, delta, options, config).emit()
 
 
 def _validate(

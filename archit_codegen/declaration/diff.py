@@ -1,10 +1,11 @@
 """Compares the declared tree with the live one. Pure; how a new module was constructed is asked of the workbench."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from ..errors import UnsupportedChange
-from .distance import align
+from .distance import align, distance
 from .ir import (
     Added,
     Arranged,
@@ -20,6 +21,7 @@ from .ir import (
     Node,
     Removed,
     Replaced,
+    SavedOnce,
     SetToNone,
     Shared,
     TensorChanged,
@@ -27,11 +29,17 @@ from .ir import (
     TiesChanged,
     join,
 )
-from .ties import needed_ties
+from .ties import needed_ties, second_paths
 
 _NONE = Literal("None")
-# Tells how a live module was constructed, given the node it replaces, and gives the node that this call builds.
-Construct = Callable[[Node, Node | None, str], tuple[Construction, Node]]
+
+class Construct(Protocol):
+    """How a live module was constructed in the place of a declared one, or like one, and what that call builds."""
+
+    def __call__(
+        self, live: Node, reference: Node | None, path: str, like: Node | None = None
+    ) -> tuple[Construction, Node]: ...
+
 
 
 @dataclass(slots=True)
@@ -66,6 +74,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool =
         *_attributes(reference, live, path),
         *_methods(reference, live, path),
         *((TiesChanged(path, keys),) if (keys := needed_ties(reference, live)) is not None else ()),
+        *((SavedOnce(path, paths),) if (paths := second_paths(reference, live)) else ()),
         *((Frozen(path, False),) if own_frozen else ()),
     )
     return Delta(reference, live, edits)
@@ -150,11 +159,12 @@ def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
     return Replaced(path, reference.cls, construction, delta if delta.edits else None, wraps)
 
 
-def _new(live: Node, path: str, seen: _Seen) -> Change:
+def _new(live: Node, path: str, seen: _Seen, siblings: Sequence[Node] = ()) -> Change:
     first = seen.first.setdefault(live.key, (path, None))
     if first[0] != path:
         return Shared(path, first[0])
-    construction, built = seen.construct(live, None, path)
+    like = min((node for node in siblings if node.cls == live.cls), key=lambda n: distance(n, live), default=None)
+    construction, built = seen.construct(live, None, path, like)
     delta = _modules(built, live, path, seen)
     return Added(path, construction, delta if delta.edits else None)
 
@@ -185,7 +195,7 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) 
     for index, (match, member) in enumerate(zip(matches, members, strict=True)):
         here = join(path, str(index))
         if match is None:
-            yield _new(member, here, seen)
+            yield _new(member, here, seen, declared)
         elif member.key not in seen.first or not shared:
             yield from _child(declared[match], member, here, seen, frozen)
 

@@ -106,10 +106,11 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class ClassAttribute:
-    """``<name> = <text>`` in the class body."""
+    """``<name> = <text>`` in the class body; with ``extend`` the members are added to a list that stands there."""
 
     name: str
     text: str
+    extend: bool = False
 
 
 @dataclass(frozen=True, slots=True)

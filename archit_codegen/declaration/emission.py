@@ -2,19 +2,23 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
+
+from torch import nn
 
 from .ecosystem import auto_classes, version_of
 from .edits import Method, Plan, Variant
 from .emission_config import ConfigClass
 from .importing import Import, sort_imports
 from .ir import ClassRef, CodeRef, Delta
+from .markers import missing_markers
 from .names import free_globals
 from .ownership import is_user_code
 from .patches import method_edit
 from .plan import Facts, make_plan
+from .forcing import forced
 from .render import render
 from .resolve import Bindings, module_scope
 from .rewrite import rewrite_class
@@ -36,6 +40,7 @@ class Options:
     suffix: str
     copy_user_code: bool = True
     prefer_sites: bool = True
+    flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,13 @@ class Emitter:
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
-        plan = make_plan(self.delta, self.options.suffix, self.facts(names))
+        plan = make_plan(forced(self.delta, self.forced), self.options.suffix, self.facts(names))
         bindings = Bindings(defined=self._defined(plan, names))
         ordered = self._ordered(plan)
         texts = [self._class(variant, plan, names, bindings) for variant in ordered]
+        missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
+        if missing:
+            return replace(self, forced=missing, method_scopes={}).emit()
         license_text = next((source.license for variant in reversed(ordered) if (source := self._source(variant)).license), "")
         user = names.add_roots(bindings.roots) if self.options.copy_user_code else names.user
         files = dict(self._files(plan, texts, bindings, names, license_text))
@@ -87,6 +95,7 @@ class Emitter:
             follows=self.bench.follows,
             forced=self.forced,
             prefer_sites=self.options.prefer_sites,
+            flat=self.options.flat,
         )
 
     def _method(self, name: str, code: CodeRef, cls: ClassRef) -> Method:
@@ -118,7 +127,8 @@ class Emitter:
     def _class(self, variant: Variant, plan: Plan, names: UsedNames, bindings: Bindings) -> str:
         cls = self.bench.objects[variant.code.key]
         source = self._source(variant)
-        scope = {**module_scope(cls), **_closure_scope(cls)}
+        native = cls.__module__.partition(".")[0] == "torch"
+        scope = {"nn": nn} if native else {**module_scope(cls), **_closure_scope(cls)}
         variant = self._with_bound_methods(variant, scope, bindings)
         text = rewrite_class(source, variant, self._renames(plan, scope))
         given = {**GIVEN, **names.imports, **bindings.imports}

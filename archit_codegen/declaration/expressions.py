@@ -22,6 +22,7 @@ class Scope:
     holds: Holds
     name_of: NameOf
     path: str
+    values: tuple[tuple[Value, str], ...] = ()  # what the owner's own arguments hold, and their names
 
     def config(self, path: str) -> str | None:
         """The text of the config at a path."""
@@ -35,7 +36,9 @@ class Scope:
 
 def scope_of(owner: Node, holds: Holds, name_of: NameOf, path: str) -> Scope:
     """The scope of the constructor of ``owner``."""
-    return Scope(_config_names(owner), {}, holds, name_of, path)
+    arguments = owner.built.arguments if owner.built is not None else ()
+    values = tuple((argument.value, argument.name) for argument in arguments if isinstance(argument.value, Opaque))
+    return Scope(_config_names(owner), {}, holds, name_of, path, values)
 
 
 def _config_names(owner: Node) -> Mapping[str, str]:
@@ -89,6 +92,8 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
             return _literal(argument, value, scope)
         case Structure():
             return structure_text(value, scope)
+        case Opaque() if value in dict(scope.values):
+            return dict(scope.values)[value]
     raise UnsupportedChange(
         scope.path,
         f"the argument {argument.name} ({_short(value)}) has no expression where the module is constructed",
@@ -137,7 +142,7 @@ def _literal(argument: Argument, value: Literal, scope: Scope) -> str:
         original = scope.originals.get(hint)
         if original is not None and original[0] == value:
             return original[1]
-    for hint in (text[1:], argument.name):
+    for hint in filter(None, (text[1:], argument.name)):
         over = _over_config(f"config.{hint}", value, scope)
         if over is not None and value.text not in ("None", "True", "False"):
             return over

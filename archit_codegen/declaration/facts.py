@@ -87,7 +87,7 @@ class Reader:
         for kind in HOOKS:
             hooks = tuple(hook_name(hook) for hook in getattr(module, kind, {}).values() if not captures_outputs(hook))
             yield kind.strip("_").replace("_", " "), hooks
-        if type(module).__module__.startswith("torch."):
+        if self.class_name(module).startswith("torch."):
             yield "representation", module.extra_repr()
         yield "in _no_split_modules", type(module).__name__ in self.unsplit
 

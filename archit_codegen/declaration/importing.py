@@ -5,6 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import ModuleType
 
 from archit_codegen.declaration.ownership import is_user_module
@@ -47,9 +48,13 @@ class Import:
 def own_imports(trees: Iterable[ast.AST], name: str, module: Mapping[str, object]) -> Iterator[Import]:
     """The statements of the user that bind a name, the last first, with relative ones made absolute."""
     for tree in trees:
-        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-        for node in reversed(nodes):
+        for node in reversed(_imports_in(tree)):
             yield from _bound_by(node, name, module)
+
+
+@lru_cache(maxsize=64)
+def _imports_in(tree: ast.AST) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def star_imports(trees: Iterable[ast.AST], name: str, module: Mapping[str, object]) -> Iterator[Import]:

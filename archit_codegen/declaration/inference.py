@@ -49,14 +49,16 @@ def candidates(
         yield Candidate((), {}, True, expression, _names_for(module))
         return
     if call is not None and call.args is not None and call.cls is type(module):
-        yield Candidate(call.args, call.kwargs, True, texts=call.texts)
-        if not type(module).__module__.startswith("torch."):
-            return  # torch's own modules keep their arguments as attributes, which may have been set since
+        yield Candidate(call.args, call.kwargs, not call.copied, texts=call.texts)
+        if not (call.copied or type(module).__module__.startswith("torch.")):
+            return  # copies, and torch's own modules, may have been given other attributes since
     for prefer_original in (True, False):
         try:
             yield _inferred(module, original, live_config, prefer_original)
         except _Missing:
             continue
+    if original is not None and (own := original[1]) is not None and own.cls is type(module) and own.args is not None:
+        yield Candidate(own.args, own.kwargs, False)
 
 
 def _names_for(module: nn.Module) -> Mapping[str, Any]:

@@ -335,6 +335,17 @@ class TiesChanged(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class SavedOnce(Change):
+    """Modules stand in several slots of a transformers model: a checkpoint holds their weights under the first path
+    only. ``paths`` are the others, from the model."""
+
+    paths: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"weights of {', '.join(self.paths)} saved once"
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """What differs between a declared module and the live one."""
 

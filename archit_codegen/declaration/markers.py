@@ -12,13 +12,12 @@ ATTENTION = "ALL_ATTENTION_FUNCTIONS.get_interface("
 ATTENTION_CLASS = re.compile(r"^class \w*Attention\w*\(nn\.Module\):", re.MULTILINE)
 
 
-def missing_markers(classes: Mapping[ClassRef, type], files: Mapping[str, str], name: str) -> frozenset[ClassRef]:
+def missing_markers(classes: Mapping[ClassRef, type], text: str) -> frozenset[ClassRef]:
     """The classes of the live model whose text has to stand in the emitted file, and does not.
 
     A mixture-of-experts class that is imported rather than emitted falls back to eager without an error, and a file
     with an attention class but no look-up of the interface refuses every attention implementation.
     """
-    text = files[f"{name}/modeling_{name}.py"]
     wanted: set[ClassRef] = set()
     if EXPERTS not in text:
         wanted |= _with_marker(classes, EXPERTS)

@@ -4,6 +4,7 @@ import ast
 import builtins
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Position = tuple[int, int]
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -44,6 +45,7 @@ class Scope:
     declared_global: frozenset[str]
 
 
+@lru_cache(maxsize=256)
 def free_globals(text: str) -> frozenset[str]:
     """The global names that a class or function reads and does not itself define; builtins and quotes excluded."""
     tree = ast.parse(text)

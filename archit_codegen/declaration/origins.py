@@ -21,18 +21,18 @@ def argument_expressions(frame: FrameType, site: Site) -> Mapping[int | str, str
 
     ``Adapter(layer, model.config.hidden_size // 4)`` gives ``{1: "config.hidden_size // 4"}``. Names are looked up in
     the frame, and nothing but attributes of modules and configs is read. A lone name or attribute that is no config
-    field is kept as ``"?name"``, a hint at what the value means.
+    field is kept as ``"?name"``, a hint at what the value means, any other expression as ``"?"``; what was written as
+    a literal stays one.
     """
     call = _call_at(site)
     if call is None:
-        return {}
+        return {"*": "?"}
     found: dict[int | str, str] = {}
     if any(isinstance(value, ast.Starred) for value in call.args):
         return {}
     for key, value in [*enumerate(call.args), *((word.arg, word.value) for word in call.keywords if word.arg)]:
-        text = _over_config(value, frame) or _hint(value)
-        if text is not None:
-            found[key] = text
+        if not isinstance(value, ast.Constant):
+            found[key] = _over_config(value, frame) or _hint(value)
     return found
 
 
@@ -58,10 +58,10 @@ def _over_config(expression: ast.expr, frame: FrameType) -> str | None:
     return ast.unparse(rewritten) if reader.seen and not reader.foreign and fine else None
 
 
-def _hint(expression: ast.expr) -> str | None:
+def _hint(expression: ast.expr) -> str:
     if isinstance(expression, ast.Name):
         return f"?{expression.id}"
-    return f"?{expression.attr}" if isinstance(expression, ast.Attribute) else None
+    return f"?{expression.attr}" if isinstance(expression, ast.Attribute) else "?"
 
 
 class _ConfigReader(ast.NodeTransformer):

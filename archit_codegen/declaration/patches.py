@@ -32,7 +32,8 @@ def method_edit(name: str, function: FunctionType, cls: type, *, bound: bool, pa
     if not bound:
         text = _with_self(text)
     text, kept = _original_calls(text, scope, name, cls)
-    return Method(name, text, KEEP.format(name) if kept else None), scope
+    native = cls.__module__.partition(".")[0] == "torch"
+    return Method(name, text, KEEP.format(name) if kept and not native else None), scope
 
 
 def _with_self(text: str) -> str:
@@ -54,15 +55,17 @@ def _original_calls(text: str, scope: Mapping[str, Any], name: str, cls: type) -
     """Names that hold the declared method, bound or not, refer to the kept one."""
     tree = _definition(text)
     receiver = tree.args.args[0].arg if tree.args.args else "self"
-    kept = KEEP.format(name)
+    native = cls.__module__.partition(".")[0] == "torch"
+    bound_call = f"super().{name}" if native else f"{receiver}.{KEEP.format(name)}"
+    free_call = f"nn.{cls.__name__}.{name}" if native else f"type({receiver}).{KEEP.format(name)}"
     edits = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             value = scope.get(node.id)
             if isinstance(value, MethodType) and _is_declared(value.__func__, name, cls):
-                edits.append(_edit(node, f"{receiver}.{kept}"))
+                edits.append(_edit(node, bound_call))
             elif isinstance(value, FunctionType) and _is_declared(value, name, cls):
-                edits.append(_edit(node, f"type({receiver}).{kept}"))
+                edits.append(_edit(node, free_call))
     return (splice(text, edits), True) if edits else (text, False)
 
 

@@ -1,9 +1,9 @@
 """Decides which classes become variants, their names and their edits. Pure; sites and lineages are asked for."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from .edits import ClassAttribute, Method, Plan, SiteText, SourceEdit, Variant
+from .edits import ClassAttribute, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .ir import (
     Arranged,
@@ -14,12 +14,16 @@ from .ir import (
     Inside,
     MethodPatched,
     Node,
+    SavedOnce,
     Shared,
     Site,
     TiesChanged,
 )
 from .placing import Placement, place
 from .statements import statements
+
+
+CLASS_LEVEL = (MethodPatched, TiesChanged, SavedOnce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Facts:
     follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
     forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
     prefer_sites: bool = True
+    flat: bool = False  # whether the root makes all changes, by path
 
 
 @dataclass(slots=True)
@@ -70,7 +75,7 @@ def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef,
     edits: dict[ClassRef, list[SourceEdit]] = {}
     for cls, edit in by_site:
         edits.setdefault(cls or delta.reference.cls, []).append(edit)
-    own = [*_class_edits(delta, scope, state), *statements(rest, scope)]
+    own = [*statements(rest, scope, state.facts.site_text), *_class_edits(delta, scope, state)]
     if own:
         edits.setdefault(delta.reference.cls, []).extend(own)
     return edits, lifted
@@ -91,7 +96,7 @@ def _collect(
     before = dict(delta.reference.children)
     order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
     for edit in delta.edits:
-        if isinstance(edit, MethodPatched | TiesChanged) and delta.reference.kind == "module":
+        if isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container":
             continue
         here = f"{relative}.{edit.slot}" if relative else edit.slot
         if edit.path == path and not isinstance(edit, Inside):
@@ -99,14 +104,41 @@ def _collect(
         declared = before.get(edit.slot) if order is None else _declared_member(delta, edit, order)
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
             lifted.append(edit)
-        elif isinstance(edit, Inside) and edit.delta.reference.kind != "module":
-            _collect(edit.delta, here, edit.path, placements, lifted, state)
         elif isinstance(edit, Inside):
-            name = _child_variant(edit.delta, edit.path, lifted, state)
+            for_class, for_owner = _split(edit.delta, state)
+            name = None if for_class is None else _child_variant(for_class, edit.path, lifted, state)
             if name is not None:
                 placements.append(Placement(here, edit, declared, name))
+            if for_owner is not None:
+                _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
             placements.append(Placement(here, edit, declared, _inner_variant(edit, lifted, state)))
+
+
+def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
+    """What a variant of the module's class says, and what the owner does by path: everything below torch's modules and,
+    in the flat form, below all modules, but for what only a class can express."""
+    if delta.reference.kind == "module" and not state.facts.flat:
+        return delta, None
+    if not _needs_class(delta, state):
+        return None, delta
+    if delta.reference.kind == "container":
+        return None, delta
+    mine = tuple(edit for edit in delta.edits if isinstance(edit, CLASS_LEVEL))
+    inner = [(edit, _split(edit.delta, state)) for edit in delta.edits if isinstance(edit, Inside)]
+    below = tuple(replace(edit, delta=part) for edit, (part, _) in inner if part is not None)
+    rest = tuple(replace(edit, delta=part) for edit, (_, part) in inner if part is not None)
+    others = tuple(edit for edit in delta.edits if not isinstance(edit, (*CLASS_LEVEL, Inside)))
+    by_owner = replace(delta, edits=(*others, *rest)) if others or rest else None
+    return replace(delta, edits=(*mine, *below)), by_owner
+
+
+def _needs_class(delta: Delta, state: _State) -> bool:
+    forced = delta.reference.kind == "module" and delta.reference.cls in state.facts.forced
+    return forced or any(
+        isinstance(edit, CLASS_LEVEL) or (isinstance(edit, Inside) and _needs_class(edit.delta, state))
+        for edit in delta.edits
+    )
 
 
 def _owner_path(path: str, relative: str) -> str:
@@ -144,6 +176,20 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
         elif isinstance(edit, TiesChanged):
             body = ", ".join(f"{target!r}: {source!r}" for target, source in edit.keys)
             yield ClassAttribute("_tied_weights_keys", f"{{{body}}}")
+        elif isinstance(edit, SavedOnce):
+            yield from _saved_once(edit)
+
+
+def _saved_once(edit: SavedOnce) -> Iterable[SourceEdit]:
+    patterns = ", ".join('r"^' + path.replace(".", r"\.") + r'\."' for path in edit.paths)
+    yield ClassAttribute("_keys_to_ignore_on_load_missing", f"[{patterns}]", extend=True)
+    prefixes = ", ".join(f'"{path}."' for path in edit.paths)
+    comma = "," if len(edit.paths) == 1 else ""
+    yield Statement(
+        "# Modules that stand in several places are saved once.\n"
+        f"shared = ({prefixes}{comma})\n"
+        "self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]"
+    )
 
 
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
@@ -40,6 +40,7 @@ class Call:
     ordinal: int
     direct: bool
     texts: Mapping[int | str, str] = field(default_factory=dict)
+    copied: bool = False
 
 
 class Recording:
@@ -144,7 +145,7 @@ def _see(
     if caller.f_code.co_name == "__newobj__":
         original = _copied_from(caller)
         if original is not None and id(original) in target.calls:
-            target.add(instance, target.calls[id(original)])
+            target.add(instance, replace(target.calls[id(original)], copied=True))
         return
     hidden = caller.f_code.co_name == "__new__"
     while caller.f_code.co_name in {"__new__", "__call__"} and caller.f_back is not None:

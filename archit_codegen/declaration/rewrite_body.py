@@ -113,11 +113,15 @@ def replace_method(node: cst.ClassDef, edit: Method) -> cst.ClassDef:
                 body.append(item.with_changes(name=cst.Name(edit.keep)))
             body.append(_spaced(parsed, item, edit.keep is not None))
             placed = True
-        else:
+        elif not _is_pass(item):
             body.append(item)
     if not placed:
         body.append(_spaced(parsed, None, True))
     return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _is_pass(item: cst.CSTNode) -> bool:
+    return isinstance(item, cst.SimpleStatementLine) and isinstance(item.body[0], cst.Pass)
 
 
 def _spaced(new: cst.CSTNode, old: cst.FunctionDef | None, blank: bool) -> cst.CSTNode:
@@ -131,10 +135,23 @@ def set_class_attribute(node: cst.ClassDef, edit: ClassAttribute) -> cst.ClassDe
     body = list(node.body.body)
     for index, line in enumerate(body):
         if isinstance(line, cst.SimpleStatementLine) and _assigns(line, edit.name):
+            if edit.extend:
+                new = _extended(line, new)
             body[index] = new.with_changes(leading_lines=line.leading_lines)
             return node.with_changes(body=node.body.with_changes(body=body))
     place = 1 if node.get_docstring() is not None else 0
     return node.with_changes(body=node.body.with_changes(body=[*body[:place], new, *body[place:]]))
+
+
+def _extended(line: cst.SimpleStatementLine, new: cst.BaseStatement) -> cst.BaseStatement:
+    """The new assignment with the members of the old list first."""
+    old = line.body[0]
+    assert isinstance(old, cst.Assign | cst.AnnAssign) and isinstance(new, cst.SimpleStatementLine)
+    added = new.body[0]
+    assert isinstance(added, cst.Assign) and isinstance(added.value, cst.List)
+    members = old.value.elements if isinstance(old.value, cst.List) else []
+    value = added.value.with_changes(elements=[*members, *added.value.elements])
+    return new.with_changes(body=[added.with_changes(value=value)])
 
 
 def _assigns(line: cst.SimpleStatementLine, name: str) -> bool:

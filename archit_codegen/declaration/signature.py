@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 Bound = tuple[str, str, int | str, Any]  # parameter, kind, position or keyword in the call, value
 
 
+@cache
 def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
     """The parameters of ``cls(...)``, without ``self``."""
     try:

@@ -32,11 +32,21 @@ def class_text(cls: type) -> ClassText:
     Raises:
         SourceUnavailable: there is none, or it is not the text of the live code.
     """
+    if cls.__module__.partition(".")[0] == "torch":
+        return _subclass_text(cls)
     located = locate_class(cls)
     assert isinstance(located.node, ast.ClassDef)
     start, end = first_line(located.node), located.node.end_lineno or located.node.lineno
     text = "\n".join(located.file.lines[start - 1 : end]) + "\n"
     return ClassText(located.file.name, start, text, located.node.col_offset, located.node, _license(located.file))
+
+
+def _subclass_text(cls: type) -> ClassText:
+    """A class of torch's own is not copied: its variant is a subclass of it."""
+    text = f"class {cls.__name__}(nn.{cls.__name__}):\n    pass\n"
+    node = ast.parse(text).body[0]
+    assert isinstance(node, ast.ClassDef)
+    return ClassText("", 0, text, 0, node, "")
 
 
 def module_tree(file: str) -> ast.Module | None:

@@ -15,6 +15,7 @@ from .ir import (
     Frozen,
     FunctionPatched,
     Inside,
+    Literal,
     MethodPatched,
     Node,
     Removed,
@@ -24,31 +25,32 @@ from .ir import (
     TensorChanged,
     TensorFact,
     TiesChanged,
+    Value,
 )
-from .placing import Placement
+from .placing import Placement, Sites, originals
 
 ORDER = (Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, TensorChanged, AttributeChanged, Frozen)
 
 
-def statements(placements: Sequence[Placement], scope: Scope) -> Iterator[SourceEdit]:
+def statements(placements: Sequence[Placement], scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
     """Statements in an order in which each finds what it names."""
     for placement in sorted(placements, key=lambda placement: _rank(placement.change)):
-        yield from _edits(placement, replace(scope, path=placement.change.path))
+        yield from _edits(placement, replace(scope, path=placement.change.path), sites)
 
 
 def _rank(change: Change) -> int:
     return next((rank for rank, kind in enumerate(ORDER) if isinstance(change, kind)), len(ORDER))
 
 
-def _edits(placement: Placement, scope: Scope) -> Iterator[SourceEdit]:
+def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
     target, change = target_text(placement.relative), placement.change
     match change:
         case Inside():
             yield _set(placement.relative, _rebuilt(placement, scope))
         case Replaced() | Added():
-            yield _module(placement, change, target, scope)
+            yield _module(placement, change, target, scope, sites)
             if change.delta is not None and placement.variant is None:
-                yield from _further(change.delta, placement.relative, scope)
+                yield from _further(change.delta, placement.relative, scope, sites)
         case SetToNone():
             yield _set(placement.relative, "None")
         case Removed():
@@ -103,21 +105,36 @@ def _rebuilt(placement: Placement, scope: Scope) -> str:
     return f"{placement.variant}({', '.join(texts)})"
 
 
-def _module(placement: Placement, change: Replaced | Added, target: str, scope: Scope) -> SourceEdit:
+def _with_originals(placement: Placement, scope: Scope, sites: Sites) -> Scope:
+    """The declared call's arguments, as far as their expressions hold here too."""
+    node = placement.declared
+    if node is None or node.built is None or node.built.site is None:
+        return scope
+    found = originals(node, sites(node.built.site))
+    kept = {name: (value, text) for name, (value, text) in found.items() if _holds_here(value, text, scope)}
+    return replace(scope, originals=kept)
+
+
+def _holds_here(value: Value, text: str, scope: Scope) -> bool:
+    names = [name for path, name in scope.configs.items() if isinstance(value, Literal) and scope.holds(text, path, value)]
+    return "config" in names
+
+
+def _module(placement: Placement, change: Replaced | Added, target: str, scope: Scope, sites: Sites) -> SourceEdit:
     replaced = placement.declared.key if placement.declared is not None else None
-    text = call_text(change.construction, scope, replaced, placement.variant)
+    text = call_text(change.construction, _with_originals(placement, scope, sites), replaced, placement.variant)
     if isinstance(change, Added) and placement.relative.rpartition(".")[2].isdigit():
         owner, _, index = placement.relative.rpartition(".")
         return Statement(f"{target_text(owner)}.insert({index}, {text})")
     return _set(placement.relative, text)
 
 
-def _further(delta: Delta, relative: str, scope: Scope) -> Iterator[SourceEdit]:
+def _further(delta: Delta, relative: str, scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
     """Changes of a torch module after it was constructed."""
     for edit in delta.edits:
         here = f"{relative}.{edit.slot}" if edit.path != scope.path else relative
         inner = Placement(here, edit, dict(delta.reference.children).get(edit.slot), None)
-        yield from _edits(inner, replace(scope, path=edit.path))
+        yield from _edits(inner, replace(scope, path=edit.path), sites)
 
 
 def _arranged(target: str, change: Arranged, placement: Placement) -> str:

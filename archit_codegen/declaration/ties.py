@@ -32,6 +32,27 @@ def needed_ties(reference: Node, live: Node) -> Keys | None:
     return needed if needed != reference.ties else None
 
 
+def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
+    """The paths, below a transformers model, of modules that live shares with a path before and the reference does not;
+    those inside a model further down are that model's."""
+    if live.ties is None or reference.ties is None:
+        return ()
+    declared = set(_repeated(reference, "", set()))
+    return tuple(path for path in _repeated(live, "", set()) if path not in declared)
+
+
+def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:
+    for name, child in node.children:
+        if child is None or not any(True for _ in _slots(child, "")):
+            continue
+        here = join(path, name)
+        if child.key in seen:
+            yield here
+        else:
+            seen.add(child.key)
+            yield from _repeated(child, here, seen)
+
+
 def _names(node: Node) -> dict[str, int]:
     """Every parameter path, second paths of shared modules included, with the tensor's key."""
     return {path: key for path, key, _ in _slots(node, "")}

@@ -142,7 +142,7 @@ class Reader:
             return None
         bound = bound_arguments(call.cls, call.args, call.kwargs)
         return tuple(
-            Argument(name, self.values.argument(value), kind, isinstance(key, str), call.texts.get(key))
+            Argument(name, self.values.argument(value), kind, isinstance(key, str), call.texts.get(key, call.texts.get("*")))
             for name, kind, key, value in bound
         )
 

@@ -24,8 +24,8 @@ def class_ref(cls: type) -> ClassRef:
     return ClassRef(cls.__module__, cls.__qualname__)
 
 
-def config_paths(config: Any) -> dict[int, str]:
-    """The config and its sub-configs by identity, with their paths from the root config."""
+def config_paths(config: Any, objects: dict[int, Any]) -> dict[int, str]:
+    """The config and its sub-configs by identity, with their paths from the root config; ``objects`` gets them all."""
     paths: dict[int, str] = {}
     pending = [("", config)] if config is not None else []
     while pending:
@@ -33,6 +33,7 @@ def config_paths(config: Any) -> dict[int, str]:
         if id(current) in paths:
             continue
         paths[id(current)] = path
+        objects[id(current)] = current
         for name, value in sorted(vars(current).items(), reverse=True):
             if is_config(value):
                 pending.append((f"{path}.{name}" if path else name, value))
@@ -52,6 +53,11 @@ def _code_parts(code: CodeType) -> tuple[object, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
+def _config_text(config: Any) -> str:
+    state = {name: value for name, value in config.to_dict().items() if name not in NO_DECLARATION}
+    return f"a {type(config).__name__} with {state!r}"
+
+
 class Values:
     """Turns objects of one model into values; keeps the code objects that values refer to."""
 
@@ -59,7 +65,7 @@ class Values:
         self.configs = configs
         self.objects = objects
         self.paths: Mapping[int, str] = {}
-        self._config_texts: dict[int, Opaque] = {}
+        self._config_texts: dict[int, Value] = {}
 
     def of(self, value: Any, depth: int = 0) -> Value:
         """The value as data. Equal data means that the objects count as equal."""
@@ -94,9 +100,16 @@ class Values:
             return ConfigRef(path)
         if id(config) not in self._config_texts:
             self.objects[id(config)] = config
-            state = {name: value for name, value in config.to_dict().items() if name not in NO_DECLARATION}
-            self._config_texts[id(config)] = Opaque(f"a {type(config).__name__} with {state!r}")
+            self._config_texts[id(config)] = self._equal_config(config)
         return self._config_texts[id(config)]
+
+    def _equal_config(self, config: Any) -> Value:
+        """A deep copy of a config that says the same is as good as the config."""
+        text = _config_text(config)
+        for key, path in self.configs.items():
+            if key in self.objects and _config_text(self.objects[key]) == text:
+                return ConfigRef(path)
+        return Opaque(text)
 
     def _structure(self, value: Any, depth: int) -> Value:
         kind = type(value).__name__

@@ -35,11 +35,11 @@ class Workbench:
         self.classes: dict[ClassRef, type] = {class_ref(declared): declared}
         self._config = copy.deepcopy(getattr(live, "config", None))
         self._seen = Recording(keep=True)
-        live_values = Values(config_paths(getattr(live, "config", None)), self.objects)
+        live_values = Values(config_paths(getattr(live, "config", None), self.objects), self.objects)
         live_values.paths = module_paths(live)
         self._live_reader = Reader(live_values, recorded_call, default_dtype(live), self.classes)
         reference = self._build_reference()
-        self._values = Values(config_paths(self._config), self.objects)
+        self._values = Values(config_paths(self._config, self.objects), self.objects)
         self._values.paths = module_paths(reference)
         calls = self._seen.calls
         dtype = default_dtype(reference)
@@ -61,8 +61,11 @@ class Workbench:
     def live_module(self, key: int) -> nn.Module:
         return self._live_reader.modules[key]
 
-    def construct(self, live: Node, reference: Node | None, path: str) -> tuple[Construction, Node]:
-        """How a live module was made, and the node that the same call makes on `meta`.
+    def construct(
+        self, live: Node, reference: Node | None, path: str, like: Node | None = None
+    ) -> tuple[Construction, Node]:
+        """How a live module was made, and the node that the same call makes on `meta`; ``like`` is a declared module
+        of its class whose call may have been the same.
 
         Raises:
             UnknownArguments: no candidate call builds.
@@ -72,7 +75,7 @@ class Workbench:
             raise AssertionError(path)
         best: tuple[int, Construction, Node] | None = None
         failures: list[str] = []
-        for candidate in self._candidates(module, reference):
+        for candidate in self._candidates(module, reference or like):
             try:
                 construction, node = self._try(candidate, module, live, reference, path)
             except ArchitError:
@@ -144,11 +147,13 @@ class Workbench:
     # --- what the plan asks
 
     def lineage(self, cls: ClassRef) -> tuple[CodeRef, ...]:
-        """The class and its bases, without those of torch and Python."""
+        """The class and its bases; of the bases, not those of torch and Python."""
         mro = self.classes[cls].__mro__
         for base in mro:
             self.classes.setdefault(class_ref(base), base)
-        return tuple(self.code(base) for base in mro if base.__module__.partition(".")[0] not in FOUNDATION)
+        return tuple(
+            self.code(base) for base in mro if base is mro[0] or base.__module__.partition(".")[0] not in FOUNDATION
+        )
 
     def follows(self, cls: ClassRef) -> bool:
         """Whether a base class is emitted with its variants: the model classes, which name the config class."""

@@ -51,4 +51,4 @@ def difference(spec: Spec, name: str) -> Difference:
     """What the surgery of one model changes."""
     (model,) = spec.select([name])
     with project_imports(spec.root):
-        return diff(run_surgery(model, spec.root), declared_class(model, spec.root))
+        return diff(run_surgery(model, spec.root), declared_class(model, spec.root), suffix=model.suffix)
