@@ -81,7 +81,9 @@ def test_it_generates_from_another_folder(kind: str, built: dict[str, Path], tmp
     said = run(python.parent / "archit", "generate", "--spec", project / "archit.toml", cwd=tmp_path)
     assert said.startswith("roberta_small: RobertaForMaskedLMWithIdentity")
     importing = "from roberta_small import RobertaForMaskedLMWithIdentity as found; print(found.__name__)"
-    assert run(python, "-c", importing, cwd=project / "models") == "RobertaForMaskedLMWithIdentity\n"
+    # Not the whole output: in a folder named "models", transformers' auto_docstring prints what it misses.
+    printed = run(python, "-c", importing, cwd=project / "models")
+    assert printed.splitlines()[-1] == "RobertaForMaskedLMWithIdentity"
 
 
 def clean_environment(folder: Path) -> Path:

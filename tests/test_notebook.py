@@ -121,3 +121,56 @@ def test_a_file_edited_after_its_import(notebook: Notebook) -> None:
         """
     )
     assert answer.startswith("SourceUnavailable") and "changed since it was imported" in answer
+
+
+def test_a_model_changed_over_several_cells_becomes_a_package(notebook: Notebook) -> None:
+    notebook.run(
+        """
+        import archit_codegen as archit
+        from transformers import RobertaConfig, RobertaForMaskedLM
+
+        torch.set_num_threads(1)
+        config = RobertaConfig(
+            vocab_size=61, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=24
+        )
+        model = RobertaForMaskedLM(config).eval()
+        """
+    )
+    notebook.run("STRENGTH = 0.5  # of the gate")
+    notebook.run("def soften(x):\n    return torch.tanh(x) * STRENGTH")
+    gate = """
+        class Gate(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.open = nn.Linear(width, width)
+
+            def forward(self, x):
+                return {}
+        """
+    notebook.run(gate.format("x * soften(self.open(x))  # the first version"))
+    notebook.run("with archit.record():\n    model.roberta.encoder.layer[0].output.dropout = Gate(16)")
+    notebook.run(gate.format("x + soften(self.open(x))  # the second version"))
+    notebook.run("with archit.record():\n    model.roberta.encoder.layer[2].output.dropout = Gate(16)")
+    notebook.run("package = archit.compile_model(model, name='roberta_notebook', suffix='WithGates')")
+    assert notebook.run("print(package.notes)").strip() == "()"
+    modules = notebook.run("print(package.files['roberta_notebook/modules_roberta_notebook.py'])")
+    assert modules.count("class Gate") == 2
+    assert "# the first version" in modules and "# the second version" in modules
+    assert "STRENGTH = 0.5  # of the gate" in modules and modules.count("def soften") == 1
+    printed = notebook.run("archit.print_difference(model, suffix='WithGates')")
+    assert "# the second version" in printed and "class RobertaForMaskedLMWithGates" in printed
+
+    notebook.run("where = package.write('written')")
+    equal = notebook.run(
+        """
+        import sys
+        sys.path.insert(0, str(where.parent))
+        from roberta_notebook import RobertaConfigWithGates, RobertaForMaskedLMWithGates
+
+        rebuilt = RobertaForMaskedLMWithGates(RobertaConfigWithGates(**config.to_diff_dict())).eval()
+        rebuilt.load_state_dict(model.state_dict())
+        tokens = torch.arange(3, 12)[None]
+        print(torch.equal(rebuilt(tokens).logits, model(tokens).logits))
+        """
+    )
+    assert equal.strip() == "True"

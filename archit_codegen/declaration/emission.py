@@ -68,7 +68,7 @@ class Emitter:
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
         plan = make_plan(forced(self.delta, self.forced), self.options.suffix, self.facts(names))
-        bindings = Bindings(defined=self._defined(plan, names))
+        bindings = Bindings(defined=self._defined(plan, names), relays=self.bench.process.relays)
         ordered = self._ordered(plan)
         texts = [self._class(variant, plan, names, bindings) for variant in ordered]
         missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced

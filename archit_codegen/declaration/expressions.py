@@ -1,7 +1,7 @@
 """The text of arguments and calls: the original's expression, the surgery's, a config field, or a literal. Pure."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..errors import UnsupportedChange
 from .edits import ORIGINAL
@@ -90,8 +90,10 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
             return scope.name_of(value)
         case Literal():
             return _literal(argument, value, scope)
-        case Structure():
-            return structure_text(value, scope)
+        case Structure(kind=kind):
+            members = [replace(argument, value=item, text=None) for _, item in value.items]
+            parts = [argument_text(member, scope, replaced, nested) for member in members]
+            return bracketed(kind, [key for key, _ in value.items], parts, scope)
         case Opaque() if value in dict(scope.values):
             return dict(scope.values)[value]
     raise UnsupportedChange(
@@ -118,15 +120,20 @@ def value_text(value: Value, scope: Scope) -> str | None:
 def structure_text(value: Structure, scope: Scope) -> str:
     """Lists, tuples and dicts of things that have a text."""
     texts = [value_text(item, scope) for _, item in value.items]
-    brackets = {"list": "[]", "tuple": "()", "dict": "{}"}.get(value.kind)
+    return bracketed(value.kind, [key for key, _ in value.items], texts, scope)
+
+
+def bracketed(kind: str, keys: Sequence[str], texts: Sequence[str | None], scope: Scope) -> str:
+    """The display of a list, tuple or dict, from the texts of its members."""
+    brackets = {"list": "[]", "tuple": "()", "dict": "{}"}.get(kind)
     if brackets is None or None in texts:
         raise UnsupportedChange(
-            scope.path, f"a {value.kind} has no literal", "Build it in the module's `__init__` from plain values."
+            scope.path, f"a {kind} has no literal", "Build it in the module's `__init__` from plain values."
         )
     parts = [text or "" for text in texts]
-    if value.kind == "dict":
-        parts = [f"{key}: {text}" for (key, _), text in zip(value.items, parts, strict=True)]
-    comma = "," if value.kind == "tuple" and len(parts) == 1 else ""
+    if kind == "dict":
+        parts = [f"{key}: {text}" for key, text in zip(keys, parts, strict=True)]
+    comma = "," if kind == "tuple" and len(parts) == 1 else ""
     return f"{brackets[0]}{', '.join(parts)}{comma}{brackets[1]}"
 
 

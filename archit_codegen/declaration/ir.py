@@ -153,8 +153,10 @@ class Node:
     buffers: tuple[tuple[str, TensorFact | None], ...]
     attributes: tuple[tuple[str, Value], ...]
     methods: tuple[tuple[str, CodeRef], ...]
+    functions: tuple[tuple[str, CodeRef], ...]  # patched functions of the modelling module that its methods reach
     hooks: tuple[str, ...]
     ties: tuple[tuple[str, str], ...] | None  # the ties that a transformers class declares; None for other modules
+    ties_active: bool  # whether the config lets declared ties take effect
     built: Built | None
 
     def child(self, name: str) -> "Node | None":
@@ -317,11 +319,10 @@ class MethodPatched(Change):
 class FunctionPatched(Change):
     """A function of the modelling module that the class calls was replaced; ``slot`` is the function's name."""
 
-    name: str
     code: CodeRef
 
     def describe(self) -> str:
-        return f"module function {self.name} patched by {self.code.qualname}"
+        return f"module function patched by {self.code.module}:{self.code.qualname}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,17 @@ def is_user_module(module: ModuleType) -> bool:
     return bool(file) and _is_user_name(module.__name__) and _is_user_file(str(file))
 
 
+def is_user_layer(function: FunctionType) -> bool:
+    """Whether this very function is the user's, whatever it wraps: `functools.wraps` copies the name of the module."""
+    return _is_user_code_of(function, str(function.__globals__.get("__name__", "")))
+
+
 def _is_user_function(function: FunctionType) -> bool:
+    return _is_user_code_of(function, str(function.__module__ or ""))
+
+
+def _is_user_code_of(function: FunctionType, module: str) -> bool:
     file = function.__code__.co_filename
-    module = str(function.__module__ or "")
     # `<string>` is code that someone generated: a dataclass does it in the name of the user's module.
     return _is_user_name(module) and (
         _is_user_file(file) if Path(file).is_absolute() else not file.startswith("<frozen")

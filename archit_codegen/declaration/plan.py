@@ -11,6 +11,7 @@ from .ir import (
     ClassRef,
     CodeRef,
     Delta,
+    FunctionPatched,
     Inside,
     MethodPatched,
     Node,
@@ -23,7 +24,7 @@ from .placing import Placement, place
 from .statements import statements
 
 
-CLASS_LEVEL = (MethodPatched, TiesChanged, SavedOnce)
+CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ def _declared_member(delta: Delta, edit: Change, order: tuple[int, ...]) -> Node
 def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State) -> str | None:
     edits, above = _owner_edits(delta, state, path)
     lifted.extend(above)
-    wanted = edits or delta.reference.cls in state.facts.forced
+    by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
+    wanted = edits or by_name or delta.reference.cls in state.facts.forced
     return _variant(delta, edits, state) if wanted else None
 
 

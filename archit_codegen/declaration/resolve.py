@@ -8,10 +8,12 @@ from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from ..errors import UnsupportedChange
+from .functiontext import renamed
 from .importing import Import, find_import, import_of, is_installed
 from .literal import is_writable, write_literal
 from .names import BUILTINS, Edit, free_globals, global_uses, splice
-from .ownership import is_user_code
+from .livesource import function_source, innermost
+from .ownership import is_user_code, is_user_layer
 from .source import module_tree
 
 # Statements that belong to each module anew, rather than being imported from the original.
@@ -25,6 +27,7 @@ class Bindings:
     defined: frozenset[str]
     imports: dict[str, Import] = field(default_factory=dict)
     statements: dict[str, str] = field(default_factory=dict)
+    relays: Mapping[int, FunctionType] = field(default_factory=dict)  # functions of the module to copy, not to import
     roots: list[Any] = field(default_factory=list)
     user_names: dict[str, Any] = field(default_factory=dict)
     _objects: dict[str, Any] = field(default_factory=dict)
@@ -73,7 +76,13 @@ class Bindings:
         if statement is not None:
             self.statements[alias] = self.bind(statement, scope, file, {})
             return
-        if is_user_code(value) and isinstance(value, type | FunctionType):
+        if id(value) in self.relays:
+            relay = self.relays[id(value)]
+            self.statements[alias] = ""  # it may call itself
+            source = renamed(function_source(innermost(relay)).text, alias)
+            self.statements[alias] = self.bind(source, scope, file, {})
+            return
+        if (is_user_code(value) or _is_wrapped_by_user(value)) and isinstance(value, type | FunctionType):
             self.roots.append(value)
             self.user_names[alias] = value
             return
@@ -87,6 +96,10 @@ class Bindings:
         if found is None:
             raise UnsupportedChange(name, "a name that the class uses cannot be imported", "Define it in a module.")
         self.imports[alias] = Import(found.module, found.name, alias)
+
+
+def _is_wrapped_by_user(value: Any) -> bool:
+    return isinstance(value, FunctionType) and is_user_layer(value)
 
 
 def _stem(scope: Mapping[str, Any]) -> str:

@@ -19,10 +19,11 @@ def needed_ties(reference: Node, live: Node) -> Keys | None:
     if live.ties is None or reference.ties is None or _groups(reference) == _groups(live):
         return None
     before, after = _names(reference), _names(live)
-    kept = [entry for entry in reference.ties if _holds(entry, after) or not _holds(entry, before)]
-    covered = {name for entry in kept for name in _matching(entry[0], after)}
+    active = live.ties_active
+    kept = [entry for entry in reference.ties if _holds(entry, after) or not (active and _holds(entry, before))]
+    covered = {name for entry in kept if active for name in _matching(entry[0], after) if _holds(entry, after)}
     added = [pair for pair in _pairs(live) if pair[0] not in covered]
-    if added and reference.ties and not any(_holds(entry, before) for entry in reference.ties):
+    if added and not active:
         raise UnsupportedChange(
             added[0][0],
             f"is tied to {added[0][1]}, while config.tie_word_embeddings is off, which switches all ties off",

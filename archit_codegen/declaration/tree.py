@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .ir import Argument, Built, ClassRef, CodeRef, Node, TensorFact, Value, join
+from .process import Process
 from .record import Call
 from .signature import bound_arguments
 from .values import Values, class_ref
@@ -57,7 +58,9 @@ class Reader:
         calls: Callable[[nn.Module], Call | None],
         default_dtype: torch.dtype,
         classes: dict[ClassRef, type],
+        process: Process | None = None,
     ) -> None:
+        self._process = process
         self.values = values
         self.classes = classes
         self.modules: dict[int, nn.Module] = {}
@@ -90,8 +93,10 @@ class Reader:
             ),
             attributes=tuple(attributes),
             methods=tuple(methods),
+            functions=tuple(self._functions(type(module))),
             hooks=tuple(_foreign_hooks(module)),
             ties=_declared_ties(module),
+            ties_active=bool(getattr(getattr(module, "config", None), "tie_word_embeddings", False)),
             built=self._built(self._calls(module)),
         )
 
@@ -108,8 +113,18 @@ class Reader:
         whole = dtype == self._default_dtype or (kind != "Parameter" and dtype == torch.float32)
         return "default" if whole else str(dtype)
 
+    def _functions(self, cls: type) -> Iterator[tuple[str, CodeRef]]:
+        if self._process is not None:
+            for name, function in self._process.functions(cls).items():
+                yield name, self.values.code(function)
+
+    def _patches(self, cls: type) -> Iterator[tuple[str, CodeRef]]:
+        if self._process is not None:
+            for name, layer in self._process.methods(cls).items():
+                yield name, self.values.layer(layer)
+
     def _plain(self, module: nn.Module) -> tuple[list[tuple[str, CodeRef]], list[tuple[str, Value]]]:
-        methods: list[tuple[str, CodeRef]] = []
+        methods = list(self._patches(type(module)))
         attributes: list[tuple[str, Value]] = []
         for name, value in vars(module).items():
             if name in NO_DECLARATION:

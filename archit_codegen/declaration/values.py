@@ -85,7 +85,13 @@ class Values:
 
     def argument(self, value: Any) -> Value:
         """As `of`, but a module is a reference, so that a construction can name it."""
-        return ModuleRef(id(value)) if isinstance(value, nn.Module) else self.of(value)
+        if isinstance(value, nn.Module):
+            return ModuleRef(id(value))
+        if isinstance(value, list | tuple) and any(isinstance(item, nn.Module) for item in value):
+            return Structure(type(value).__name__, tuple((str(i), self.argument(item)) for i, item in enumerate(value)))
+        if isinstance(value, dict) and any(isinstance(item, nn.Module) for item in value.values()):
+            return Structure("dict", tuple((write_literal(key), self.argument(item)) for key, item in value.items()))
+        return self.of(value)
 
     def code(self, value: Any) -> CodeRef:
         function = inspect.unwrap(getattr(value, "__func__", value))
@@ -93,6 +99,12 @@ class Values:
         digest = code_digest(function.__code__) if isinstance(function, FunctionType) else ""
         module = getattr(function, "__module__", None) or "builtins"
         return CodeRef(module, getattr(function, "__qualname__", function.__name__), id(function), digest)
+
+    def layer(self, function: FunctionType) -> CodeRef:
+        """A function as it is, whatever it wraps."""
+        self.objects[id(function)] = function
+        digest = code_digest(function.__code__)
+        return CodeRef(str(function.__globals__.get("__name__")), function.__code__.co_qualname, id(function), digest)
 
     def _config(self, config: Any) -> Value:
         path = self.configs.get(id(config))

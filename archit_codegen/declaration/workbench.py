@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import ArchitError, InvalidDeclaration, UnknownArguments
 from .distance import distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node
 from .literal import write_literal
+from .process import Process, strings_in
 from .record import Call, Recording, named_expression, recorded_call, recording
 from .signature import constructor_parameters
 from .tree import Reader, default_dtype, module_paths
@@ -33,11 +34,12 @@ class Workbench:
         self.live, self.declared = live, declared
         self.objects: dict[int, Any] = {}
         self.classes: dict[ClassRef, type] = {class_ref(declared): declared}
+        self.process = Process(frozenset(_config_strings(live)))
         self._config = copy.deepcopy(getattr(live, "config", None))
         self._seen = Recording(keep=True)
         live_values = Values(config_paths(getattr(live, "config", None), self.objects), self.objects)
         live_values.paths = module_paths(live)
-        self._live_reader = Reader(live_values, recorded_call, default_dtype(live), self.classes)
+        self._live_reader = Reader(live_values, recorded_call, default_dtype(live), self.classes, self.process)
         reference = self._build_reference()
         self._values = Values(config_paths(self._config, self.objects), self.objects)
         self._values.paths = module_paths(reference)
@@ -113,6 +115,10 @@ class Workbench:
         def exchange(value: Any) -> Any:
             if isinstance(value, nn.Module):
                 return self._exchange_module(value, module, reference, path, nested)
+            if isinstance(value, list | tuple) and any(isinstance(item, nn.Module) for item in value):
+                return type(value)(map(exchange, value))
+            if isinstance(value, dict) and any(isinstance(item, nn.Module) for item in value.values()):
+                return {key: exchange(item) for key, item in value.items()}
             at = self.live_config_paths.get(id(value))
             return value if at is None else self.config_at(at)
 
@@ -189,6 +195,13 @@ class Workbench:
         for candidate in candidates(self.live, named_expression(self.live), None, None, None, None):
             return self.declared(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
         raise UnknownArguments("", self.declared.__name__, ())
+
+
+def _config_strings(live: nn.Module) -> Iterator[str]:
+    config = getattr(live, "config", None)
+    if isinstance(config, PreTrainedConfig):
+        yield from strings_in(config.to_dict())
+        yield from strings_in([config._attn_implementation, config._experts_implementation])
 
 
 @contextmanager

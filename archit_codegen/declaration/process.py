@@ -1,0 +1,169 @@
+"""Compares the code that the process runs with the code that the installed source declares.
+
+A patched class or module function hits the live model and its reference alike, so no comparison of the two can see it.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from ..errors import UnsupportedChange
+from .importing import find_import
+from .livesource import declared_code, matches_source, own_functions, written_functions
+from .ownership import is_user_code, is_user_layer, is_user_module
+from .samecode import same_code
+from .source import module_tree
+
+
+@dataclass(slots=True)
+class Process:
+    """What was patched in this process, as far as the classes of a model reach it.
+
+    ``relays`` are functions of transformers that call a patched one: they have to be emitted to call it still.
+    """
+
+    config_values: frozenset[str] = frozenset()
+    relays: dict[int, FunctionType] = field(default_factory=dict)
+    _methods: dict[type, Mapping[str, FunctionType]] = field(default_factory=dict)
+    _functions: dict[type, Mapping[str, Any]] = field(default_factory=dict)
+    _reached: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+
+    def methods(self, cls: type) -> Mapping[str, FunctionType]:
+        """The methods, own and inherited, that stand in for declared ones."""
+        if cls not in self._methods:
+            found: dict[str, FunctionType] = {}
+            for base in reversed(cls.__mro__):
+                for name in vars(base):
+                    found.pop(name, None)  # an override hides what was patched above it
+                if not _is_fixed(base):
+                    found |= dict(_patched_methods(base))
+            self._methods[cls] = found
+        return self._methods[cls]
+
+    def functions(self, cls: type) -> Mapping[str, Any]:
+        """The patched functions that the class's own methods reach by global names: name -> what stands there now."""
+        if cls not in self._functions:
+            found: dict[str, Any] = {}
+            if not (_is_fixed(cls) or is_user_code(cls)):
+                for function in own_functions(cls):
+                    found |= self._reach(function)
+            self._functions[cls] = found
+        return self._functions[cls]
+
+    def _reach(self, function: FunctionType) -> Mapping[str, Any]:
+        if id(function) in self._reached:
+            return self._reached[id(function)]
+        found: dict[str, Any] = {}
+        self._reached[id(function)] = found
+        scope = function.__globals__
+        for name in sorted(_names(function.__code__)):
+            value = scope.get(name)
+            if isinstance(value, FunctionType):
+                if _is_patched(name, value, scope):
+                    found[name] = value
+                elif value.__globals__ is scope and (inner := self._reach_all(value)):
+                    found |= inner
+                    self.relays[id(value)] = value
+            elif hasattr(type(value), "__getitem__") and hasattr(type(value), "items"):
+                self._check_registry(name, value)
+        return found
+
+    def _reach_all(self, function: FunctionType) -> Mapping[str, Any]:
+        return {k: v for written in written_functions(function) for k, v in self._reach(written).items()}
+
+    def _check_registry(self, name: str, registry: Any) -> None:
+        for key in self.config_values:
+            try:
+                entry = registry[key]
+            except (KeyError, TypeError, IndexError, AttributeError):
+                continue
+            for function in written_functions(entry):
+                if is_user_layer(function) or not matches_source(function):
+                    raise UnsupportedChange(
+                        name,
+                        f"the entry {key!r} was put in by this process ({function.__qualname__}), and the config uses it",
+                        "Patch the `forward` of the modules that use it instead, so that a class can declare it.",
+                    )
+
+
+def strings_in(value: object) -> Iterator[str]:
+    """Every string in nested dicts and lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from strings_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from strings_in(item)
+
+
+def _is_fixed(cls: type) -> bool:
+    return cls.__module__ in ("builtins", "abc", "typing")
+
+
+def _names(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names
+
+
+def _patched_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    if is_user_code(cls):
+        return  # the text of a user's class is compared with its code when it is read
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    for name, value in list(vars(cls).items()):
+        layers = list(_layers(value))
+        users = [layer for layer in layers if is_user_layer(layer)]
+        if users or (layers and file is not None and _stand_in(layers, cls, name, file)):
+            yield name, (users or layers)[0]
+
+
+def _layers(value: object) -> Iterator[FunctionType]:
+    """The functions of a wrapper chain, outermost first."""
+    function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+    seen: set[int] = set()
+    while isinstance(function, FunctionType) and id(function) not in seen:
+        seen.add(id(function))
+        yield function
+        function = function.__dict__.get("__wrapped__")
+
+
+def _stand_in(layers: list[FunctionType], cls: type, name: str, file: str) -> bool:
+    """Whether none of the functions is the one that the class's file declares, if it declares one."""
+    declared = [declared_code(file, f"{cls.__qualname__}.{name}", layer.__code__) for layer in layers]
+    return declared[0] is not None and not any(
+        code is not None and same_code(code, layer.__code__) for code, layer in zip(declared, layers, strict=True)
+    )
+
+
+def _is_patched(name: str, value: FunctionType, scope: Mapping[str, Any]) -> bool:
+    layers = list(_layers(value))
+    if any(is_user_layer(layer) for layer in layers):
+        return not is_user_code_scope(scope)
+    tree = module_tree(str(scope.get("__file__", "")))
+    if tree is None:
+        return False
+    if layers[-1].__code__.co_filename != "<string>" and not matches_source(layers[-1]):
+        return True
+    return _defines(tree, name) and layers[-1].__globals__ is not scope and not _imported(tree, name, scope, value)
+
+
+def is_user_code_scope(scope: Mapping[str, Any]) -> bool:
+    """Whether globals are those of a module of the user's own."""
+    module = sys.modules.get(str(scope.get("__name__", "")))
+    return isinstance(module, ModuleType) and is_user_module(module)
+
+
+def _defines(tree: ast.Module, name: str) -> bool:
+    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body)
+
+
+def _imported(tree: ast.Module, name: str, scope: Mapping[str, Any], value: object) -> bool:
+    return find_import([tree], name, scope, value, "") is not None
+

@@ -1,0 +1,28 @@
+"""All modifications, and how one is done to a model: the choice of places depends on the names only."""
+
+import random
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+
+from transformers import PreTrainedModel
+
+import archit_codegen as archit
+from tests.zoo import layers, leaves, state
+from tests.zoo.places import Surgery
+
+Modification = Callable[[Surgery], None]
+MODIFICATIONS: dict[str, Modification] = {
+    function.__name__: function for part in (leaves, layers, state) for function in part.MODIFICATIONS
+}
+
+
+def modify(model: PreTrainedModel, cls_name: str, modification: str, undo: ExitStack) -> None:
+    """Every second pair is recorded; in the others the constructor arguments have to be found on the objects.
+
+    Raises:
+        NotApplicable: with the reason.
+    """
+    choices = random.Random(f"{cls_name} {modification}")
+    with archit.record() if choices.random() < 0.5 else nullcontext():
+        MODIFICATIONS[modification](Surgery(model, choices, undo))
+    model.eval()

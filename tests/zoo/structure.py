@@ -1,0 +1,163 @@
+"""The judge on meta: is what the package builds the live model, slot by slot and method by method?
+
+Without weights, and as `tests.judge`, whose pieces it uses, without any code of archit_codegen. A snapshot is taken
+while the modification stands; what it did to the process (a patched class) is undone before the package is loaded.
+"""
+
+import inspect
+import re
+from collections.abc import Mapping
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from tests.judge import BOOKKEEPING, INTERNAL, Judgement, compare_tensors, differing, plain, unequal, walk, without
+
+UNCOMPARED = {"__init__", "_init_weights"}
+"""What they do is seen in the tree; the names of variants are written into them."""
+Methods = dict[str, FunctionType]
+
+
+class Snapshot:
+    """The methods that every module of a live model runs, on its class or on itself."""
+
+    def __init__(self, live: nn.Module) -> None:
+        self.by_class: dict[type, Methods] = {}
+        self.own: dict[int, Methods] = {}
+        for module in live.modules():
+            if type(module) not in self.by_class:
+                self.by_class[type(module)] = methods_of(type(module))
+            own = {name: as_function(value) for name, value in vars(module).items()}
+            self.own[id(module)] = {name: value for name, value in own.items() if value is not None}
+
+    def of(self, module: nn.Module) -> Methods:
+        return self.by_class[type(module)] | self.own[id(module)]
+
+
+def methods_of(cls: type) -> Methods:
+    found = {name: as_function(inspect.getattr_static(cls, name)) for name in dir(cls) if name not in UNCOMPARED}
+    return {name: value for name, value in found.items() if value is not None and not inherited(value)}
+
+
+def as_function(value: object) -> FunctionType | None:
+    if isinstance(value, property):
+        value = value.fget
+    value = getattr(value, "__func__", value)
+    unwrapped = inspect.unwrap(value) if isinstance(value, FunctionType) else None
+    return unwrapped if isinstance(unwrapped, FunctionType) else None
+
+
+def inherited(function: FunctionType) -> bool:
+    return function.__module__ in ("torch.nn.modules.module", "transformers.modeling_utils")
+
+
+class MetaJudgement(Judgement):
+    """One live model and the package that should declare it, both without memory."""
+
+    def __init__(self, live: PreTrainedModel, package: Any, snapshot: Snapshot) -> None:
+        super().__init__(live, package)
+        self.snapshot, self.configs = snapshot, {}
+        self.built_methods: dict[type, Methods] = {}
+
+    def judge(self) -> None:
+        with torch.device("meta"):
+            built = self.build_as(self.live.config)
+        self.compare_trees(built, "built")
+        ours, theirs = list(self.live.state_dict()), list(built.state_dict())
+        assert ours == theirs, f"state dict: {unequal(ours, theirs)}"
+
+    def build_as(self, live: PreTrainedConfig) -> PreTrainedModel:
+        config_class = self.root.config_class
+        own = {name for name, kind in config_class.sub_configs.items() if issubclass(kind, PreTrainedConfig)}
+        config = config_class.from_dict(without(live.to_dict(), {"model_type"}, own))
+        config._attn_implementation_internal = live._attn_implementation
+        return self.root(config).train(self.live.training)
+
+    def compare_modules(self, ours: nn.Module, theirs: nn.Module, where: str) -> None:
+        self.compare_classes(type(ours), type(theirs), where)
+        compare_tensors(ours._parameters, theirs._parameters, f"{where}: parameters")
+        compare_tensors(ours._buffers, theirs._buffers, f"{where}: buffers")
+        hidden = ours._non_persistent_buffers_set & set(ours._buffers)
+        assert hidden == theirs._non_persistent_buffers_set & set(theirs._buffers), f"{where}: persistence of buffers"
+        assert ours.extra_repr() == theirs.extra_repr(), f"{where}: {ours.extra_repr()} became {theirs.extra_repr()}"
+        self.compare_attributes(ours, theirs, where)
+        self.compare_methods(ours, theirs, where)
+
+    def compare_classes(self, ours: type, theirs: type, where: str) -> None:
+        if issubclass(ours, nn.Module) and hasattr(ours, "parametrizations") or ours.__name__.startswith("Parametrized"):
+            assert ours.__bases__ == theirs.__bases__, f"{where}: {ours.__bases__} became {theirs.__bases__}"
+            return
+        super().compare_classes(ours, theirs, where)
+
+    def compare_attributes(self, ours: nn.Module, theirs: nn.Module, where: str) -> None:
+        mine, other = self.attributes(ours), self.attributes(theirs)
+        assert mine.keys() == other.keys(), f"{where}: attributes: {unequal(sorted(mine), sorted(other))}"
+        for name, value in mine.items():
+            renamed = isinstance(value, str) and other[name] in (value, value + self.suffix)
+            if not renamed and value != other[name]:
+                raise AssertionError(f"{where}.{name}: {differing(value, other[name])}")
+
+    def attributes(self, module: nn.Module) -> dict[str, object]:
+        names = set(vars(module)) - INTERNAL - (BOOKKEEPING if isinstance(module, PreTrainedModel) else set())
+        found = {name: vars(module)[name] for name in sorted(names)}
+        return {
+            name: self.config_values(value) if isinstance(value, PreTrainedConfig) else plain(value)
+            for name, value in found.items()
+            if not isinstance(value, (MethodType, FunctionType))
+        }
+
+    def config_values(self, config: PreTrainedConfig) -> object:
+        """Most modules hold one and the same config, and writing it as a dict takes a while."""
+        if id(config) not in self.configs:
+            self.configs[id(config)] = config, plain(config)  # the config is kept, so that its id stays its own
+        return self.configs[id(config)][1]
+
+    def compare_methods(self, ours: nn.Module, theirs: nn.Module, where: str) -> None:
+        if type(theirs) not in self.built_methods:
+            self.built_methods[type(theirs)] = methods_of(type(theirs))
+        own = {name: as_function(value) for name, value in vars(theirs).items()}
+        other = self.built_methods[type(theirs)] | {name: value for name, value in own.items() if value is not None}
+        for name, function in self.snapshot.of(ours).items():
+            assert name in other, f"{where}: method {name} is missing"
+            mine, built = self.described(function), self.described(other[name])
+            assert function is other[name] or mine == built, f"{where}: method {name} has other code"
+
+    def described(self, function: FunctionType) -> object:
+        return code_of(function.__code__, self.suffix), plain_defaults(function)
+
+
+def plain_defaults(function: FunctionType) -> object:
+    values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return [plain(value) for value in values]
+
+
+def code_of(code: CodeType, suffix: str) -> object:
+    """What the code does, wherever it stands and whatever its variants are called; docstrings left out."""
+    constants = code.co_consts[1:] if isinstance(code.co_consts[:1], tuple) else code.co_consts
+    return (
+        code.co_code,
+        [renamed(name, suffix) for name in code.co_names],
+        [code_of(value, suffix) if isinstance(value, CodeType) else renamed(value, suffix) for value in constants],
+        code.co_varnames,
+        code.co_freevars,
+    )
+
+
+def renamed(value: object, suffix: str) -> object:
+    return re.sub(rf"{suffix}\d*", "", value) if isinstance(value, str) else repr(value)
+
+
+def fingerprint(model: nn.Module) -> object:
+    """What compiling must leave alone."""
+    slots = [(path, id(module), type(module) if module is not None else None) for path, module in walk(model)]
+    tensors = [(name, id(tensor)) for name, tensor in model.named_parameters(remove_duplicate=False)]
+    return slots, tensors, [hook_count(module) for _, module in walk(model)], repr(model.config)
+
+
+def hook_count(module: nn.Module | None) -> Mapping[str, int]:
+    if module is None:
+        return {}
+    return {name: len(value) for name, value in vars(module).items() if name.endswith("_hooks")}
