@@ -105,6 +105,13 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
+class InitWeights:
+    """A statement at the end of `_init_weights`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClassAttribute:
     """``<name> = <text>`` in the class body; with ``extend`` the members are added to a list that stands there."""
 
@@ -122,7 +129,7 @@ class Constructs:
     new: str
 
 
-SourceEdit = SiteEdit | LoopEdit | Assign | Statement | Method | ClassAttribute | Constructs
+SourceEdit = SiteEdit | LoopEdit | Assign | Statement | Method | InitWeights | ClassAttribute | Constructs
 
 
 @dataclass(frozen=True, slots=True)

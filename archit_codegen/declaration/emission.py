@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from .ecosystem import auto_classes, version_of
-from .edits import Method, Plan, Variant
+from .buffers import restoring_statements
+from .edits import InitWeights, Method, Plan, Variant
 from .emission_config import ConfigClass
 from .importing import Import, sort_imports
 from .ir import ClassRef, CodeRef, Delta
@@ -25,11 +26,12 @@ from .rewrite import rewrite_class
 from .rewrite_names import Renames
 from .source import ClassText, class_text, site_text
 from .style import format_text
+from .textcheck import check_text
 from .uses import UsedNames, root_import
 from .workbench import Workbench
 
 # Names that new text (statements, tensors) may rely on.
-GIVEN = {"nn": root_import("nn"), "torch": root_import("torch"), "copy": Import("copy", None, "copy")}
+GIVEN = {"init": Import("transformers", "initialization", "init"), "nn": root_import("nn"), "torch": root_import("torch"), "copy": Import("copy", None, "copy")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class Emitter:
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
         plan = make_plan(forced(self.delta, self.forced), self.options.suffix, self.facts(names))
-        bindings = Bindings(defined=self._defined(plan, names), relays=self.bench.process.relays)
+        copy = self.options.copy_user_code
+        bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy)
         ordered = self._ordered(plan)
         texts = [self._class(variant, plan, names, bindings) for variant in ordered]
         missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
@@ -94,9 +97,14 @@ class Emitter:
             method=self._method,
             follows=self.bench.follows,
             forced=self.forced,
+            restores=self._restores(names),
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
         )
+
+    def _restores(self, names: UsedNames) -> tuple[InitWeights, ...]:
+        copied = {obj: (name,) for obj, name in names.user.names.items() if isinstance(obj, type)}
+        return tuple(map(InitWeights, restoring_statements(self.bench.live, copied)))
 
     def _method(self, name: str, code: CodeRef, cls: ClassRef) -> Method:
         function = self.bench.objects[code.key]
@@ -131,6 +139,10 @@ class Emitter:
         scope = {"nn": nn} if native else {**module_scope(cls), **_closure_scope(cls)}
         variant = self._with_bound_methods(variant, scope, bindings)
         text = rewrite_class(source, variant, self._renames(plan, scope))
+        originals = {name: ref.name for ref, new in plan.present.items() for name in new}
+        if self.config is not None:
+            originals[self.config.name] = self.config.base.__name__
+        check_text(source.dedented, text, variant, originals)
         given = {**GIVEN, **names.imports, **bindings.imports}
         for name in names.imports:
             bindings.imports.setdefault(name, names.imports[name])

@@ -9,6 +9,7 @@ from functools import lru_cache
 from types import ModuleType
 
 from archit_codegen.declaration.ownership import is_user_module
+from archit_codegen.errors import UnsupportedChange
 
 MISSING = object()
 NATIVE = ("torch", "torch.nn.functional")  # home of functions that do not tell their module
@@ -98,6 +99,23 @@ def import_of(value: object, name: str) -> Import | None:
     modules = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
     candidates = [Import(path, attribute, name) for path in [*modules, *NATIVE]]
     return next((found for found in candidates if found.value() is value), None)
+
+
+def importable(value: object, name: str) -> Import:
+    """The import of a definition of the user's own.
+
+    Raises:
+        UnsupportedChange: it lives in a script, a notebook or a function body, from which nobody else can import.
+    """
+    found = import_of(value, name)
+    module = sys.modules.get(found.module) if found is not None else None
+    if found is None or module is None or getattr(module, "__spec__", None) is None:
+        raise UnsupportedChange(
+            name,
+            "it cannot be imported elsewhere, since it is defined in a script, a notebook or a function",
+            'Define it in a module, or let it be copied (`user_code = "copy"`).',
+        )
+    return found
 
 
 def is_installed(module: str) -> bool:

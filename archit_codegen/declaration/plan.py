@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from .edits import ClassAttribute, Method, Plan, SiteText, SourceEdit, Statement, Variant
+from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .ir import (
     Arranged,
@@ -39,6 +39,7 @@ class Facts:
     follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
     forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
     prefer_sites: bool = True
+    restores: tuple[InitWeights, ...] = ()  # for the `_init_weights` of the model classes
     flat: bool = False  # whether the root makes all changes, by path
 
 
@@ -202,6 +203,8 @@ def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _S
     for code in reversed(lineage):
         cls = ClassRef(code.module, code.qualname)
         changed = tuple(edits.get(cls, ()))
+        if state.facts.follows(cls) and not any(state.facts.follows(base) for base in renamed):
+            changed += state.facts.restores
         bases = tuple((ref.name, new) for ref, new in renamed.items() if _inherits(state, cls, ref))
         if cls == delta.reference.cls or changed or bases or state.facts.follows(cls):
             name = renamed[cls] = _named(code, cls, changed, bases, state)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UnsupportedChange
 from .functiontext import renamed
-from .importing import Import, find_import, import_of, is_installed
+from .importing import Import, find_import, import_of, importable, is_installed
 from .literal import is_writable, write_literal
 from .names import BUILTINS, Edit, free_globals, global_uses, splice
 from .livesource import function_source, innermost
@@ -25,9 +25,10 @@ class Bindings:
     """What the global names of one emitted file are bound to; no name is bound to two things."""
 
     defined: frozenset[str]
+    relays: Mapping[int, FunctionType]  # functions of the module to copy, not to import
+    copy: bool  # whether the user's definitions are copied rather than imported
     imports: dict[str, Import] = field(default_factory=dict)
     statements: dict[str, str] = field(default_factory=dict)
-    relays: Mapping[int, FunctionType] = field(default_factory=dict)  # functions of the module to copy, not to import
     roots: list[Any] = field(default_factory=list)
     user_names: dict[str, Any] = field(default_factory=dict)
     _objects: dict[str, Any] = field(default_factory=dict)
@@ -82,7 +83,11 @@ class Bindings:
             source = renamed(function_source(innermost(relay)).text, alias)
             self.statements[alias] = self.bind(source, scope, file, {})
             return
-        if (is_user_code(value) or _is_wrapped_by_user(value)) and isinstance(value, type | FunctionType):
+        users = is_user_code(value) or _is_wrapped_by_user(value)
+        if users and not self.copy and isinstance(value, type | FunctionType):
+            self.imports[alias] = importable(value, alias)
+            return
+        if users and isinstance(value, type | FunctionType):
             self.roots.append(value)
             self.user_names[alias] = value
             return

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from .edits import ClassAttribute, LoopEdit, Method, SiteEdit, SourceEdit, Variant
+from .edits import ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Variant
 from .ir import Site
-from .rewrite_body import edit_initialiser, replace_method, set_class_attribute
+from .rewrite_body import edit_initialiser, extend_init_weights, replace_method, set_class_attribute
 from .rewrite_names import Renames, follow_names
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
@@ -20,24 +20,19 @@ class UnplacedEdit(Exception):
 
 def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
     """The text of the variant: the declared class with its edits and the names that follow."""
-    module = cst.parse_module(_dedented(source))
+    module = cst.parse_module(source.dedented)
     (statement,) = (node for node in module.body if isinstance(node, cst.ClassDef))
     new: cst.ClassDef = _edit_sites(statement, source, variant.edits)
     new = edit_initialiser(new, variant.edits)
     for edit in variant.edits:
         if isinstance(edit, Method):
             new = replace_method(new, edit)
+        elif isinstance(edit, InitWeights):
+            new = extend_init_weights(new, edit)
         elif isinstance(edit, ClassAttribute):
             new = set_class_attribute(new, edit)
     new = follow_names(new, variant, renames)
     return cst.Module([new.with_changes(leading_lines=[])]).code
-
-
-def _dedented(source: ClassText) -> str:
-    if not source.indent:
-        return source.text
-    lines = source.text.split("\n")
-    return "\n".join(line[source.indent :] if line[: source.indent].isspace() else line for line in lines)
 
 
 @dataclass(slots=True)

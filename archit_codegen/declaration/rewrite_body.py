@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from .edits import Assign, ClassAttribute, Method, SourceEdit, Statement
+from .edits import Assign, ClassAttribute, InitWeights, Method, SourceEdit, Statement
 
 INIT = "__init__"
+INIT_WEIGHTS = """@torch.no_grad()
+def _init_weights(self, module):
+    super()._init_weights(module)
+"""
 
 
 def edit_initialiser(node: cst.ClassDef, edits: Sequence[SourceEdit]) -> cst.ClassDef:
@@ -118,6 +122,20 @@ def replace_method(node: cst.ClassDef, edit: Method) -> cst.ClassDef:
     if not placed:
         body.append(_spaced(parsed, None, True))
     return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def extend_init_weights(node: cst.ClassDef, edit: InitWeights) -> cst.ClassDef:
+    """The class with a statement at the end of its `_init_weights`."""
+    new = cst.parse_module(edit.text + "\n").body
+    body = list(node.body.body)
+    for index, item in enumerate(body):
+        if isinstance(item, cst.FunctionDef) and item.name.value == "_init_weights":
+            body[index] = item.with_changes(body=item.body.with_changes(body=[*item.body.body, *new]))
+            return node.with_changes(body=node.body.with_changes(body=body))
+    method = cst.parse_module(INIT_WEIGHTS).body[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    assert isinstance(method, cst.FunctionDef)
+    method = method.with_changes(body=method.body.with_changes(body=[*method.body.body, *new]))
+    return node.with_changes(body=node.body.with_changes(body=[*body, method]))
 
 
 def _is_pass(item: cst.CSTNode) -> bool:

@@ -25,6 +25,14 @@ class ClassText:
     node: ast.ClassDef
     license: str
 
+    @property
+    def dedented(self) -> str:
+        """The text as it would stand at the margin; lines inside strings that start further left stay."""
+        if not self.indent:
+            return self.text
+        lines = self.text.split("\n")
+        return "\n".join(line[self.indent :] if line[: self.indent].isspace() else line for line in lines)
+
 
 def class_text(cls: type) -> ClassText:
     """The trusted source of a class.

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..errors import UnsupportedChange
-from .importing import Import, import_of, is_installed
+from .importing import Import, import_of, importable
 from .ir import Argument, AttributeChanged, CodeRef, Construction, Delta, Structure, Value
 from .ownership import is_user_code
 from .usercode import UserCode, collect
@@ -46,8 +46,8 @@ class UsedNames:
             if getattr(namespace, name, None) is value:
                 self.imports[prefix.partition(".")[0]] = root_import(prefix)
                 return f"{prefix}.{name}"
-        found = import_of(value, name)
-        if found is None or (not is_installed(found.module) and self._copy):
+        found = importable(value, name) if is_user_code(value) else import_of(value, name)
+        if found is None:
             raise UnsupportedChange(
                 code.qualname, f"it cannot be imported from {code.module}", "Define it at the top of a module."
             )

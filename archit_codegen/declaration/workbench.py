@@ -11,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import ArchitError, InvalidDeclaration, UnknownArguments
+from .buffers import check_values
 from .distance import distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node
@@ -41,6 +42,7 @@ class Workbench:
         live_values.paths = module_paths(live)
         self._live_reader = Reader(live_values, recorded_call, default_dtype(live), self.classes, self.process)
         reference = self._build_reference()
+        check_values(live, reference, self._seen.calls)
         self._values = Values(config_paths(self._config, self.objects), self.objects)
         self._values.paths = module_paths(reference)
         calls = self._seen.calls

@@ -1,10 +1,12 @@
 """One cell of the zoo: build, modify, compile, judge."""
 
 import hashlib
+import sys
 import time
 import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 from transformers import PreTrainedModel
 
@@ -29,15 +31,15 @@ class Row:
     seconds: float = 0.0
 
 
-def run(cls: type[PreTrainedModel], modification: str) -> Row:
-    """Never raises, but for an interrupt by the user."""
+def run(cls: type[PreTrainedModel], modification: str, judged: Row | None = None) -> Row:
+    """Never raises, but for an interrupt by the user. What was judged before is not judged again while its text stays."""
     start = time.perf_counter()
     with ExitStack() as undo:
-        outcome, text = judged(cls, modification, undo)
+        outcome, text = built(cls, modification, undo, judged.text if judged else "")
     return Row(named(cls), modification, outcome, one_line(text), round(time.perf_counter() - start, 2))
 
 
-def judged(cls: type[PreTrainedModel], modification: str, undo: ExitStack) -> tuple[str, str]:
+def built(cls: type[PreTrainedModel], modification: str, undo: ExitStack, known: str) -> tuple[str, str]:
     try:
         model = build(cls)
     except NotBuilt as error:
@@ -50,31 +52,55 @@ def judged(cls: type[PreTrainedModel], modification: str, undo: ExitStack) -> tu
         return NOT_APPLICABLE, f"the modification fails: {reason(error)}"
     try:
         with time_limit(CELL_SECONDS):
-            return compiled(model, undo)
+            return compiled(model, undo, known)
     except TooSlow as error:
         return CRASH, str(error)
 
 
-def compiled(model: PreTrainedModel, undo: ExitStack) -> tuple[str, str]:
+def compiled(model: PreTrainedModel, undo: ExitStack, known: str) -> tuple[str, str]:
     try:
         before = fingerprint(model)
         package = archit.compile_model(model, name="zoo_model", suffix="WithZoo")
         if fingerprint(model) != before:
             return WRONG, "compile_model changed the live model"
-        snapshot = Snapshot(model)
-        undo.close()
-        MetaJudgement(model, package, snapshot).judge()
+    except archit.InvalidDeclaration as error:
+        if "nothing to compile" not in str(error):
+            return REFUSED, f"{type(error).__name__}: {error}"
+        outcome, text = verdict(model, undeclared(type(model)), undo)
+        return (NOT_APPLICABLE, "the class declares the same") if outcome == REBUILT else (outcome, text)
     except archit.ArchitError as error:
         return REFUSED, f"{type(error).__name__}: {error}"
     except TooSlow:
         raise
-    except AssertionError as error:
-        where = traceback.extract_tb(error.__traceback__)[-1].filename
-        return (WRONG if "tests" in where else CRASH), f"{error}"
     except Exception as error:
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        return CRASH, f"{reason(error)} at {at.filename.rsplit('site-packages/', 1)[-1]}:{at.name}"
-    return REBUILT, digest(package.files)
+        return CRASH, f"{reason(error)} at {where(error)}"
+    text = digest(package.files)
+    return (REBUILT, text) if text == known else verdict(model, package, undo, text)
+
+
+def verdict(model: PreTrainedModel, package: object, undo: ExitStack, text: str = "") -> tuple[str, str]:
+    """What the package builds when nothing of the modification is left in the process."""
+    snapshot = Snapshot(model)
+    undo.close()
+    try:
+        MetaJudgement(model, package, snapshot).judge()
+    except TooSlow:
+        raise
+    except AssertionError as error:
+        return WRONG, str(error)
+    except Exception as error:  # a package that cannot be built from a config is as wrong
+        return WRONG, f"{reason(error)} at {where(error)}"
+    return REBUILT, text
+
+
+def undeclared(cls: type) -> object:
+    """The class itself in the place of a package: what the compiler says that the live model still is."""
+    return SimpleNamespace(root_class=cls.__name__, load=lambda: sys.modules[cls.__module__])
+
+
+def where(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename.rsplit('site-packages/', 1)[-1].rsplit('/main/', 1)[-1]}:{last.name}"
 
 
 def digest(files: dict[str, str]) -> str:

@@ -1,0 +1,98 @@
+"""Non-persistent buffers: no checkpoint carries their values, so a class has to compute them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from ..errors import UnsupportedChange
+from .ownership import is_user_code
+from .record import Call
+from .signature import constructor_parameters
+
+PERSIST = "Make it persistent, or compute the new values in the module's `__init__`."
+
+
+def check_values(live: nn.Module, reference: nn.Module, calls: Mapping[int, Call]) -> None:
+    """Compares the live values with those that the declared construction computes, module by module, on the CPU.
+
+    Raises:
+        UnsupportedChange: a buffer was changed in memory; saving and loading would silently undo that.
+    """
+    declared = dict(reference.named_modules())
+    for path, module in live.named_modules():
+        names = [name for name in _computed(module) if not module._buffers[name].is_meta]  # type: ignore[union-attr]
+        twin = declared.get(path)
+        call = calls.get(id(twin)) if twin is not None and type(twin) is type(module) else None
+        if names and call is not None and call.args is not None and not isinstance(module, PreTrainedModel):
+            _compare(path, module, names, call)
+
+
+def _computed(module: nn.Module) -> Iterator[str]:
+    for name, buffer in module._buffers.items():
+        if buffer is not None and name in module._non_persistent_buffers_set:
+            yield name
+
+
+def _compare(path: str, module: nn.Module, names: Iterable[str], call: Call) -> None:
+    if any(isinstance(value, nn.Module) for value in (*(call.args or ()), *call.kwargs.values())):
+        return
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        fresh = call.cls(*(call.args or ()), **call.kwargs)
+    for name in names:
+        old, new = fresh._buffers.get(name), module._buffers[name]
+        if old is None or new is None or old.shape != new.shape:
+            continue  # the tree says so
+        if not torch.equal(old.to(new.dtype), new.detach().to("cpu")):
+            raise UnsupportedChange(
+                f"{path}.{name}",
+                f"its values are not those that {type(module).__name__} computes, and no checkpoint carries them",
+                PERSIST,
+            )
+
+
+def restoring_statements(live: nn.Module, names: Mapping[type, tuple[str, ...]]) -> Iterator[str]:
+    """For `_init_weights`: the user's own modules compute their buffers again from the arguments that they keep.
+
+    `from_pretrained` builds on `meta` and leaves what no checkpoint carries uninitialised. ``names`` are the emitted
+    names of the user's classes.
+
+    Raises:
+        UnsupportedChange: a class does not keep an argument that its buffers may need.
+    """
+    found: dict[type, tuple[str, nn.Module]] = {}
+    for path, module in live.named_modules():
+        if is_user_code(type(module)) and any(True for _ in _computed(module)):
+            found.setdefault(type(module), (path, module))
+    for cls, (path, module) in found.items():
+        if isinstance(module, PreTrainedModel):
+            continue
+        for name in names.get(cls, ()):
+            call = f"{name}({', '.join(_kept_arguments(path, module))})"
+            lines = [f"init.copy_(module.{buffer}, fresh.{buffer})" for buffer in _computed(module)]
+            yield "\n".join(
+                [
+                    f"if isinstance(module, {name}):",
+                    "    # No checkpoint carries what is not persistent.",
+                    f"    fresh = {call}",
+                    *(f"    {line}" for line in lines),
+                ]
+            )
+
+
+def _kept_arguments(path: str, module: nn.Module) -> Iterator[str]:
+    for parameter in constructor_parameters(type(module)):
+        name = parameter.name
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if hasattr(module, name) and not isinstance(getattr(module, name), torch.Tensor):
+            yield f"{name}=module.{name}"
+        elif name == "config":
+            yield "config=self.config"
+        elif parameter.default is parameter.empty:
+            raise UnsupportedChange(
+                f"{path}.{next(_computed(module))}",
+                f"it is not persistent, and {type(module).__name__} does not keep the argument {name} that computes it",
+                f"Make it persistent, or keep the argument (`self.{name} = {name}`).",
+            )

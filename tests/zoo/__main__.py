@@ -1,0 +1,109 @@
+"""`python -m tests.zoo`: compile what was modified in every class of transformers, judge it, keep the ledger."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from tests.zoo import ledger
+from tests.zoo.catalogue import MODIFICATIONS
+from tests.zoo.discovery import discover, named, shard
+from tests.zoo.plan import FULL, QUICK, Cell, cells, sample
+from tests.zoo.run import CRASH, NOT_BUILT, WRONG, Row, run
+
+STATE = Path(__file__).parents[2] / "build" / "zoo"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    torch.set_num_threads(1)
+    known = ledger.read()
+    wanted = chosen(options)
+    rows = list(progress(wanted, known, state_file(options), fresh=options.fresh))
+    report(rows)
+    worse = [row for row in rows if ledger.worse(known.get(ledger.key(row)), row)]
+    for row in worse:
+        print(f"WORSE {row.cls} {row.modification}: {row.outcome}: {row.text}")
+    if not options.check:
+        ledger.write(ledger.merged(known, rows), MODIFICATIONS)
+    return 1 if worse else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m tests.zoo", description=__doc__)
+    made.add_argument("--quick", action="store_true", help=f"{QUICK} modifications for each class instead of {FULL}")
+    made.add_argument("--every", action="store_true", help="all modifications for each class: days")
+    made.add_argument("--round", type=int, default=0, help="go on in the order of each class: other modifications")
+    made.add_argument("--sample", type=int, metavar="N", help="N pairs spread over classes and modifications")
+    made.add_argument("--shard", metavar="3/16", help="the third of sixteen parts; default: $SHARD")
+    made.add_argument("--only", metavar="TEXT", help="classes whose name (`bert.BertModel`) contains this")
+    made.add_argument("--modification", choices=list(MODIFICATIONS), help="this one alone")
+    made.add_argument("--check", action="store_true", help="compare with the ledger, write nothing; exit code 1 if worse")
+    made.add_argument("--fresh", action="store_true", help="forget what a run that broke off had done")
+    return made
+
+
+def chosen(options: argparse.Namespace) -> list[Cell]:
+    zoo = discover()
+    for module, why in zoo.skipped.items():
+        print(f"skipped {module}: {why}")
+    classes = [cls for cls in shard(zoo.classes, options.shard) if not options.only or options.only in named(cls)]
+    if options.modification:
+        return [(cls, options.modification) for cls in classes]
+    if options.sample:
+        return sample(classes, options.sample)
+    each = len(MODIFICATIONS) if options.every else QUICK if options.quick else FULL
+    return cells(classes, each, options.round * each)
+
+
+def state_file(options: argparse.Namespace) -> Path:
+    """Where this very run keeps what it has done, so that it can go on after it broke off."""
+    values = {name: value for name, value in sorted(vars(options).items()) if value and name not in ("fresh", "check")}
+    name = "-".join(f"{name}_{value}".replace("/", "of") for name, value in values.items())
+    return STATE / f"{name or 'full'}.jsonl"
+
+
+def progress(wanted: list[Cell], known: ledger.Rows, state: Path, *, fresh: bool) -> Iterator[Row]:
+    done = {} if fresh else finished(state)
+    state.parent.mkdir(parents=True, exist_ok=True)
+    start, unbuilt = time.monotonic(), {row.cls: row for row in done.values() if row.outcome == NOT_BUILT}
+    with state.open("w" if fresh else "a") as log:
+        for index, (cls, modification) in enumerate(wanted, 1):
+            at = (named(cls), modification)
+            row = done.get(at) or unbuilt.get(named(cls))
+            if row is None:
+                row = run(cls, modification, judged=known.get(at))
+                log.write(json.dumps(asdict(row)) + "\n")
+                log.flush()
+                print(line(row, index, len(wanted), time.monotonic() - start), flush=True)
+            if row.outcome == NOT_BUILT:
+                unbuilt[row.cls] = row
+            yield row
+    state.unlink()  # all of it was done: the next run starts anew
+
+
+def finished(state: Path) -> dict[tuple[str, str], Row]:
+    rows = [Row(**json.loads(text)) for text in state.read_text().splitlines()] if state.exists() else []
+    return {(row.cls, row.modification): row for row in rows}
+
+
+def line(row: Row, index: int, count: int, seconds: float) -> str:
+    what = f"{index}/{count} {seconds:.0f} s  {row.outcome:9} {row.cls} {row.modification} {row.seconds:.1f} s"
+    return what if row.outcome == "rebuilt" else f"{what}  {row.text[:200]}"
+
+
+def report(rows: list[Row]) -> None:
+    for text in ledger.totals({ledger.key(row): row for row in rows}.values()):
+        print(text)
+    for row in rows:
+        if row.outcome in (CRASH, WRONG):
+            print(f"{row.outcome} {row.cls} {row.modification}: {row.text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

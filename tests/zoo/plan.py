@@ -1,0 +1,30 @@
+"""Which class meets which modification: an order of its own for every class, stable when others come and go."""
+
+import zlib
+from collections.abc import Sequence
+
+from transformers import PreTrainedModel
+
+from tests.zoo.catalogue import MODIFICATIONS
+from tests.zoo.discovery import named
+
+Cell = tuple[type[PreTrainedModel], str]
+FULL, QUICK = 20, 2
+
+
+def rotation(cls: type[PreTrainedModel]) -> list[str]:
+    """All modifications in the order in which this class meets them."""
+    return sorted(MODIFICATIONS, key=lambda name: (zlib.crc32(f"{named(cls)} {name}".encode()), name))
+
+
+def cells(classes: Sequence[type[PreTrainedModel]], each: int, first: int = 0) -> list[Cell]:
+    """So many modifications for each class, from the given place in its order."""
+    return [(cls, name) for cls in classes for name in rotation(cls)[first : first + each]]
+
+
+def sample(classes: Sequence[type[PreTrainedModel]], size: int) -> list[Cell]:
+    """Classes spread over the library, modifications spread over the catalogue."""
+    names = list(MODIFICATIONS)
+    size = min(size, len(classes))
+    spread = [classes[index * len(classes) // size] for index in range(size)]
+    return [(cls, names[index * 29 % len(names)]) for index, cls in enumerate(spread)]
