@@ -22,7 +22,7 @@ def check_values(live: nn.Module, reference: nn.Module, calls: Mapping[int, Call
     """
     declared = dict(reference.named_modules())
     for path, module in live.named_modules():
-        names = [name for name in _computed(module) if not module._buffers[name].is_meta]  # type: ignore[union-attr]
+        names = [name for name in _computed(module) if not module.get_buffer(name).is_meta]
         twin = declared.get(path)
         call = calls.get(id(twin)) if twin is not None and type(twin) is type(module) else None
         if names and call is not None and call.args is not None and not isinstance(module, PreTrainedModel):
@@ -93,6 +93,6 @@ def _kept_arguments(path: str, module: nn.Module) -> Iterator[str]:
         elif parameter.default is parameter.empty:
             raise UnsupportedChange(
                 f"{path}.{next(_computed(module))}",
-                f"it is not persistent, and {type(module).__name__} does not keep the argument {name} that computes it",
+                f"it is not persistent, and {type(module).__name__} does not keep its argument {name}",
                 f"Make it persistent, or keep the argument (`self.{name} = {name}`).",
             )

@@ -7,10 +7,10 @@ from typing import Any
 from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, ValidationFailed
+from .changes import Delta, Difference, flatten
 from .diff import diff as diff_trees
 from .ecosystem import config_class, version_of
 from .emission import Emitted, Emitter, Options
-from .ir import Delta, Difference, flatten
 from .literal import check_identifier
 from .package import Package
 from .validate import Validation, validate
@@ -63,7 +63,9 @@ def compile_model(
     bench = _bench(live, declared)
     delta = diff_trees(bench.reference_node, bench.live_node, bench.construct)
     if not delta.edits:
-        raise InvalidDeclaration(f"The live model is just what {bench.declared.__name__} declares: nothing to compile.")
+        raise InvalidDeclaration(
+            f"The live model is just what {bench.declared.__name__} declares: nothing to compile."
+        )
     emitted, validation = _validated(bench, delta, options, inputs)
     facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
     return Package(name, emitted.files, emitted.root, emitted.classes, validation.notes, facts)
@@ -84,7 +86,7 @@ def print_difference(live: nn.Module, declared: type | None = None, *, suffix: s
         print(f"# {note}")
 
 
-printDifference = print_difference  # ArchIt's name
+printDifference = print_difference  # noqa: N816  # the name that ArchIt's users know
 
 
 def _validated(
@@ -110,9 +112,7 @@ def _emit(bench: Workbench, delta: Delta, options: Options) -> Emitted:
     return Emitter(bench, delta, options, config).emit()
 
 
-def _validate(
-    bench: Workbench, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
-) -> Validation:
+def _validate(bench: Workbench, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None) -> Validation:
     build = None if config_class(getattr(bench.live, "config", None), "X") else bench.rebuild
     return validate(bench.live, options.name, emitted.files, emitted.root, emitted.origins, inputs, build)
 

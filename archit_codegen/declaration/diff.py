@@ -5,34 +5,30 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..errors import UnsupportedChange
-from .distance import align, distance
-from .ir import (
+from .changes import (
     Added,
     Arranged,
     AttributeChanged,
     Change,
-    Construction,
     Delta,
     Frozen,
     FunctionPatched,
     Inside,
-    Literal,
     MethodPatched,
-    ModuleRef,
-    Node,
     Removed,
     Replaced,
     SavedOnce,
     SetToNone,
     Shared,
     TensorChanged,
-    TensorFact,
     TiesChanged,
-    join,
 )
+from .distance import align, distance
+from .ir import Construction, Literal, ModuleRef, Node, TensorFact, join
 from .ties import needed_ties, second_paths
 
 _NONE = Literal("None")
+
 
 class Construct(Protocol):
     """How a live module was constructed in the place of a declared one, or like one, and what that call builds."""
@@ -40,7 +36,6 @@ class Construct(Protocol):
     def __call__(
         self, live: Node, reference: Node | None, path: str, like: Node | None = None
     ) -> tuple[Construction, Node]: ...
-
 
 
 @dataclass(slots=True)
@@ -108,7 +103,7 @@ def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, fr
         if reference is not None:
             yield SetToNone(path, reference.cls)
         return
-    first = seen.first.setdefault(live.key, (path, reference and reference.key))
+    first = seen.first.setdefault(live.key, (path, None if reference is None else reference.key))
     if first[0] != path:
         if reference is None or first[1] != reference.key:
             yield Shared(path, first[0])
@@ -142,9 +137,7 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, frozen: 
 
 def _made_otherwise(reference: Node, live: Node) -> bool:
     """Whether the live module is known to come from a call of its own with other arguments."""
-    if live.built is None or reference.built is None or live.built.owner is not None:
-        return False
-    return True
+    return live.built is not None and reference.built is not None and live.built.owner is None
 
 
 def _weight(delta: Delta | None) -> int:

@@ -44,7 +44,9 @@ def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
     return match is not None or all(member.cls != node.cls for member in declared)
 
 
-def _exact(node: Node, declared: Sequence[Node], features: Sequence[Features], telling: set[tuple[str, str]]) -> int | None:
+def _exact(
+    node: Node, declared: Sequence[Node], features: Sequence[Features], telling: set[tuple[str, str]]
+) -> int | None:
     own = _features(node)
     for index, member in enumerate(declared):
         if member.cls == node.cls and all(own.get(key) == features[index].get(key) for key in telling):
@@ -53,7 +55,7 @@ def _exact(node: Node, declared: Sequence[Node], features: Sequence[Features], t
 
 
 def _fill(matched: list[int | None], size: int) -> list[int | None]:
-    """Members of other classes replace the declared member at their own place between their neighbours, if one is free."""
+    """Members of other classes replace the declared member between those of their neighbours, if it is free."""
     result = list(matched)
     taken = {index for index in matched if index is not None}
     for place, match in enumerate(matched):

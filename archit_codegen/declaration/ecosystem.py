@@ -1,5 +1,6 @@
 """What transformers knows of a declared class: its Auto classes, its config class, its version."""
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -8,9 +9,18 @@ import transformers
 from transformers import PreTrainedConfig
 from transformers.models.auto import modeling_auto
 
-from .emission_config import ConfigClass
 from .ir import Literal
-from .literal import is_writable, literal_names, write_literal
+from .literal import is_plain_identifier, is_writable, literal_names, write_literal
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigClass:
+    """The new config class: the declared one under a new ``model_type``, with fields for what the live config adds
+    (name, annotation, default)."""
+
+    name: str
+    base: type
+    fields: tuple[tuple[str, str, Literal], ...]
 
 
 @cache
@@ -43,14 +53,13 @@ def config_class(config: Any, suffix: str) -> ConfigClass | None:
     declared = _declared_fields(cls)
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
     fields = tuple(
-        (name, Literal(write_literal(value), literal_names(value)))
+        (name, "object" if value is None else type(value).__name__, Literal(write_literal(value)))
         for name, value in sorted(added.items())
-        if is_writable(value) and not literal_names(value) and name.isidentifier()
+        if is_writable(value) and not literal_names(value) and is_plain_identifier(name)
     )
     return ConfigClass(f"{cls.__name__}{suffix}", cls, fields)
 
 
-@cache
 def _declared_fields(cls: type) -> frozenset[str]:
     names = {"model_type", "transformers_version", "_name_or_path", "auto_map", "architectures", "dtype"}
     for base in cls.__mro__:

@@ -82,7 +82,7 @@ class LoopEdit:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """``self.<name> = <text>`` in `__init__`: where it is assigned now, if that is one plain statement, or at the end."""
+    """``self.<name> = <text>`` in `__init__`: where that stands now, if it is one plain statement, or at the end."""
 
     name: str
     text: str

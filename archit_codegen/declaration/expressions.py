@@ -99,7 +99,7 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
     raise UnsupportedChange(
         scope.path,
         f"the argument {argument.name} ({_short(value)}) has no expression where the module is constructed",
-        "Name the expression with `archit_codegen.initialiser(module, \"...\")`, or pass plain values.",
+        'Name the expression with `archit_codegen.initialiser(module, "...")`, or pass plain values.',
     )
 
 
@@ -138,7 +138,7 @@ def bracketed(kind: str, keys: Sequence[str], texts: Sequence[str | None], scope
 
 
 def _literal(argument: Argument, value: Literal, scope: Scope) -> str:
-    """By provenance: the surgery's expression over the config, the original's argument, a field of that name, itself."""
+    """By provenance: the surgery's expression over the config, the original's argument, a config field, itself."""
     text = argument.text
     if text is None:
         return value.text

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .ir import Arranged, Change, ClassRef, Delta, Inside, Node, join
+from .changes import Arranged, Change, Delta, Inside
+from .ir import ClassRef, Node, join
 
 
 def forced(delta: Delta, classes: frozenset[ClassRef], path: str = "") -> Delta:

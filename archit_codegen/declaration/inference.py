@@ -1,4 +1,4 @@
-"""Candidates for the call that made a module, most trusted first: named by hand, recorded, inferred from the object."""
+"""Candidates for the call that made a module, most trusted first: named by hand, recorded, inferred."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ def candidates(
 
 def _names_for(module: nn.Module) -> Mapping[str, Any]:
     cls = type(module)
-    initialise = inspect.unwrap(cls.__init__)  # type: ignore[misc]  # read only
+    initialise = inspect.unwrap(cls.__init__)
     return {"torch": torch, "nn": nn, **getattr(initialise, "__globals__", {}), cls.__name__: cls}
 
 
@@ -93,7 +93,8 @@ def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_
 def _skipped(parameter: inspect.Parameter, module: nn.Module, args: list[Any]) -> bool:
     """Whether a parameter before this one was left to its default, so that this one needs its keyword."""
     names = [p.name for p in constructor_parameters(type(module))]
-    return names.index(parameter.name) > len(args) or parameter.default is not parameter.empty
+    usual = parameter.default is parameter.empty or parameter.name == "modules"  # nn.ModuleList([...])
+    return names.index(parameter.name) > len(args) or not usual
 
 
 def _members(module: nn.Module) -> list[Any]:

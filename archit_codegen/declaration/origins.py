@@ -30,7 +30,9 @@ def argument_expressions(frame: FrameType, site: Site) -> Mapping[int | str, str
     found: dict[int | str, str] = {}
     if any(isinstance(value, ast.Starred) for value in call.args):
         return {}
-    for key, value in [*enumerate(call.args), *((word.arg, word.value) for word in call.keywords if word.arg)]:
+    arguments: list[tuple[int | str, ast.expr]] = list(enumerate(call.args))
+    arguments += [(word.arg, word.value) for word in call.keywords if word.arg]
+    for key, value in arguments:
         if not isinstance(value, ast.Constant):
             found[key] = _over_config(value, frame) or _hint(value)
     return found

@@ -14,7 +14,9 @@ from .names import Edit, splice
 KEEP = "_original_{}"
 
 
-def method_edit(name: str, function: FunctionType, cls: type, *, bound: bool, path: str) -> tuple[Method, Mapping[str, Any]]:
+def method_edit(
+    name: str, function: FunctionType, cls: type, *, bound: bool, path: str
+) -> tuple[Method, Mapping[str, Any]]:
     """The new method, and the scope in which its global names are looked up.
 
     ``bound`` tells whether the function takes the module as its first argument. A call of the declared method, through

@@ -1,11 +1,12 @@
-"""Puts changes of child modules at the sites that built them; what no site can express is left for statements. Pure."""
+"""Puts changes of child modules at the sites that built them; what no site can express is left over. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from .changes import Arranged, Change, Inside, Replaced, SetToNone
 from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
 from .expressions import Scope, argument_text, call_text
-from .ir import Arranged, Change, ClassRef, Inside, Literal, Node, Replaced, SetToNone, Site, Value
+from .ir import ClassRef, Literal, Node, Site, Value
 
 Sites = Callable[[Site], SiteText | None]
 Placed = tuple[ClassRef | None, SourceEdit]

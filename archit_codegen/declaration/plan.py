@@ -3,26 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from .changes import Arranged, Change, Delta, FunctionPatched, Inside, MethodPatched, SavedOnce, Shared, TiesChanged
 from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
-from .ir import (
-    Arranged,
-    Change,
-    ClassRef,
-    CodeRef,
-    Delta,
-    FunctionPatched,
-    Inside,
-    MethodPatched,
-    Node,
-    SavedOnce,
-    Shared,
-    Site,
-    TiesChanged,
-)
+from .ir import ClassRef, CodeRef, Node, Site
 from .placing import Placement, place
 from .statements import statements
-
 
 CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
 
@@ -49,7 +35,9 @@ class _State:
 
     facts: Facts
     suffix: str
-    names: dict[tuple[ClassRef, tuple[SourceEdit, ...], tuple[tuple[str, str], ...]], Variant] = field(default_factory=dict)
+    names: dict[tuple[ClassRef, tuple[SourceEdit, ...], tuple[tuple[str, str], ...]], Variant] = field(
+        default_factory=dict
+    )
     counts: dict[str, int] = field(default_factory=dict)
     taken: dict[int, str] = field(default_factory=dict)
 
@@ -65,7 +53,7 @@ def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
 
 
 def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Change]]:
-    """The edits of an owner, by the class whose source they go to, and the changes that only an ancestor can express."""
+    """The edits of an owner, by the class whose source they go to, and the changes left to an ancestor."""
     scope = scope_of(delta.reference, state.facts.holds, state.facts.name_of, path)
     placements: list[Placement] = []
     lifted: list[Change] = []
@@ -118,8 +106,8 @@ def _collect(
 
 
 def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
-    """What a variant of the module's class says, and what the owner does by path: everything below torch's modules and,
-    in the flat form, below all modules, but for what only a class can express."""
+    """What a variant of the module's class says, and what the owner does by path: everything below torch's modules
+    and, in the flat form, below all modules, but for what only a class can express."""
     if delta.reference.kind == "module" and not state.facts.flat:
         return delta, None
     if not _needs_class(delta, state):

@@ -84,7 +84,7 @@ class Process:
                 if is_user_layer(function) or not matches_source(function):
                     raise UnsupportedChange(
                         name,
-                        f"the entry {key!r} was put in by this process ({function.__qualname__}), and the config uses it",
+                        f"the config uses the entry {key!r}, which this process put in ({function.__qualname__})",
                         "Patch the `forward` of the modules that use it instead, so that a class can declare it.",
                     )
 
@@ -166,4 +166,3 @@ def _defines(tree: ast.Module, name: str) -> bool:
 
 def _imported(tree: ast.Module, name: str, scope: Mapping[str, Any], value: object) -> bool:
     return find_import([tree], name, scope, value, "") is not None
-

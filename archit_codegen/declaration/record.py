@@ -1,8 +1,8 @@
 """Watches modules being built: which call, with which arguments, from which expression of which file.
 
 A pass-through ``nn.Module.__new__`` is installed once and stays; it is idle while nothing records. (Removing it again
-would break construction: ``object.__new__`` then refuses the arguments.) What was built inside `record()` is remembered
-for as long as the module lives.
+would break construction: ``object.__new__`` then refuses the arguments.) What was built inside `record()` is
+remembered for as long as the module lives.
 """
 
 import ast
@@ -29,7 +29,7 @@ NESTED = {"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>", "<lambda>"}
 @dataclass(frozen=True, slots=True)
 class Call:
     """A construction as it was seen. ``args`` is None where a ``__new__`` of the class's own hides the arguments;
-    ``texts`` are the argument expressions over the config, by position or keyword, where the caller's file has them."""
+    ``texts`` are the argument expressions over the config, by position or keyword, where its text is known."""
 
     cls: type
     args: tuple[Any, ...] | None

@@ -11,8 +11,8 @@ from ..errors import UnsupportedChange
 from .functiontext import renamed
 from .importing import Import, find_import, import_of, importable, is_installed
 from .literal import is_writable, write_literal
-from .names import BUILTINS, Edit, free_globals, global_uses, splice
 from .livesource import function_source, innermost
+from .names import BUILTINS, Edit, free_globals, global_uses, splice
 from .ownership import is_user_code, is_user_layer
 from .source import module_tree
 

@@ -19,7 +19,9 @@ def edit_initialiser(node: cst.ClassDef, edits: Sequence[SourceEdit]) -> cst.Cla
     if not mine:
         return node
     body = list(node.body.body)
-    place = next((i for i, item in enumerate(body) if isinstance(item, cst.FunctionDef) and item.name.value == INIT), None)
+    place = next(
+        (i for i, item in enumerate(body) if isinstance(item, cst.FunctionDef) and item.name.value == INIT), None
+    )
     if place is None:
         body.append(_new_initialiser(mine))
         return node.with_changes(body=node.body.with_changes(body=body))
@@ -56,7 +58,9 @@ def _assigned(function: cst.FunctionDef, edit: Assign) -> cst.FunctionDef | None
 
 
 def _plain_assignment(line: cst.BaseStatement, name: str) -> cst.BaseExpression | None:
-    if not (isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and isinstance(line.body[0], cst.Assign)):
+    if not (
+        isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and isinstance(line.body[0], cst.Assign)
+    ):
         return None
     assignment = line.body[0]
     return assignment.value if len(assignment.targets) == 1 and _is_self(assignment.targets[0].target, name) else None
@@ -153,9 +157,8 @@ def set_class_attribute(node: cst.ClassDef, edit: ClassAttribute) -> cst.ClassDe
     body = list(node.body.body)
     for index, line in enumerate(body):
         if isinstance(line, cst.SimpleStatementLine) and _assigns(line, edit.name):
-            if edit.extend:
-                new = _extended(line, new)
-            body[index] = new.with_changes(leading_lines=line.leading_lines)
+            placed = _extended(line, new) if edit.extend else new
+            body[index] = placed.with_changes(leading_lines=line.leading_lines)
             return node.with_changes(body=node.body.with_changes(body=body))
     place = 1 if node.get_docstring() is not None else 0
     return node.with_changes(body=node.body.with_changes(body=[*body[:place], new, *body[place:]]))

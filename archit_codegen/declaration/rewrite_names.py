@@ -92,7 +92,9 @@ class _Follower(cst.CSTTransformer):
 
     def _tested(self, expression: cst.BaseExpression) -> cst.BaseExpression | None:
         """The second argument of ``isinstance`` with all that stands for each class."""
-        members = [element.value for element in expression.elements] if isinstance(expression, cst.Tuple) else [expression]
+        members = (
+            [element.value for element in expression.elements] if isinstance(expression, cst.Tuple) else [expression]
+        )
         if not any(self._names(member) for member in members):
             return None
         expanded = [new for member in members for new in self._expanded(member)]
@@ -106,7 +108,9 @@ class _Follower(cst.CSTTransformer):
 
     def _recorded(self, table: cst.Dict) -> cst.Dict:
         elements = [
-            element.with_changes(value=self._recorder(element.value)) if isinstance(element, cst.DictElement) else element
+            element.with_changes(value=self._recorder(element.value))
+            if isinstance(element, cst.DictElement)
+            else element
             for element in table.elements
         ]
         return table.with_changes(elements=elements)
@@ -125,7 +129,8 @@ class _Follower(cst.CSTTransformer):
             positional = place == 0 and argument.keyword is None
             if positional or (argument.keyword is not None and argument.keyword.value == "target_class"):
                 return [
-                    value.with_deep_changes(argument, value=name).deep_clone() for name in self._expanded(argument.value)
+                    value.with_deep_changes(argument, value=name).deep_clone()
+                    for name in self._expanded(argument.value)
                 ]
         return [value]
 

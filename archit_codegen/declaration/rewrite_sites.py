@@ -45,7 +45,9 @@ class SiteRewriter(cst.CSTTransformer):
     def leave_ListComp(self, original_node: cst.ListComp, updated_node: cst.ListComp) -> cst.BaseExpression:
         return updated_node.with_changes(for_in=self._leave(original_node, updated_node.for_in))
 
-    def leave_GeneratorExp(self, original_node: cst.GeneratorExp, updated_node: cst.GeneratorExp) -> cst.BaseExpression:
+    def leave_GeneratorExp(
+        self, original_node: cst.GeneratorExp, updated_node: cst.GeneratorExp
+    ) -> cst.BaseExpression:
         return updated_node.with_changes(for_in=self._leave(original_node, updated_node.for_in))
 
     def leave_DictComp(self, original_node: cst.DictComp, updated_node: cst.DictComp) -> cst.BaseExpression:

@@ -2,20 +2,23 @@
 
 import inspect
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 Bound = tuple[str, str, int | str, Any]  # parameter, kind, position or keyword in the call, value
 
 
-@cache
+_known: dict[type, tuple[inspect.Parameter, ...]] = {}
+
+
 def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
     """The parameters of ``cls(...)``, without ``self``."""
-    try:
-        parameters = tuple(inspect.signature(cls.__init__).parameters.values())  # type: ignore[misc]  # any class
-    except (TypeError, ValueError):
-        return ()
-    return parameters[1:]
+    if cls not in _known:
+        try:
+            parameters = tuple(inspect.signature(cls.__init__).parameters.values())  # type: ignore[misc]  # any class
+        except (TypeError, ValueError):
+            parameters = ()
+        _known[cls] = parameters[1:]
+    return _known[cls]
 
 
 def bound_arguments(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Bound, ...]:

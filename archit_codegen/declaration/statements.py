@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ..errors import UnsupportedChange
-from .edits import ORIGINAL, Assign, SourceEdit, Statement
-from .expressions import Scope, argument_text, call_text, value_text
-from .ir import (
+from .changes import (
     Added,
     Arranged,
     AttributeChanged,
@@ -15,18 +13,17 @@ from .ir import (
     Frozen,
     FunctionPatched,
     Inside,
-    Literal,
     MethodPatched,
-    Node,
     Removed,
     Replaced,
     SetToNone,
     Shared,
     TensorChanged,
-    TensorFact,
     TiesChanged,
-    Value,
 )
+from .edits import ORIGINAL, Assign, SourceEdit, Statement
+from .expressions import Scope, argument_text, call_text, value_text
+from .ir import Literal, Node, TensorFact, Value
 from .placing import Placement, Sites, originals
 
 ORDER = (Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, TensorChanged, AttributeChanged, Frozen)
@@ -96,7 +93,9 @@ def _rebuilt(placement: Placement, scope: Scope) -> str:
     node = placement.declared
     if node is None or node.built is None:
         raise UnsupportedChange(
-            scope.path, "it was changed inside, and how it was constructed is not known", "Build it from its own class."
+            scope.path,
+            "it was changed inside, and how it was constructed is not known",
+            "Build it from its own class.",
         )
     texts = []
     for argument in node.built.arguments:
@@ -116,7 +115,9 @@ def _with_originals(placement: Placement, scope: Scope, sites: Sites) -> Scope:
 
 
 def _holds_here(value: Value, text: str, scope: Scope) -> bool:
-    names = [name for path, name in scope.configs.items() if isinstance(value, Literal) and scope.holds(text, path, value)]
+    names = [
+        name for path, name in scope.configs.items() if isinstance(value, Literal) and scope.holds(text, path, value)
+    ]
     return "config" in names
 
 
@@ -159,7 +160,11 @@ def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:
         yield _set(relative, "None")
         return
     _check_tensor(change, fact)
-    filled = f"torch.zeros({_shape(fact)})" if fact.dtype == "default" else f"torch.zeros({_shape(fact)}, dtype={fact.dtype})"
+    filled = (
+        f"torch.zeros({_shape(fact)})"
+        if fact.dtype == "default"
+        else f"torch.zeros({_shape(fact)}, dtype={fact.dtype})"
+    )
     if change.what == "buffer":
         owner, _, name = relative.rpartition(".")
         yield Statement(f'{target_text(owner)}.register_buffer("{name}", {filled})')

@@ -24,7 +24,9 @@ def check_text(original: str, emitted: str, variant: Variant, names: Mapping[str
         if name in touched:
             continue
         if name not in after or _shape(after[name], names) != _shape(function, {}):
-            raise ValidationFailed(f"{variant.name}.{name}", "the text differs from the original where nothing was planned")
+            raise ValidationFailed(
+                f"{variant.name}.{name}", "the text differs from the original where nothing was planned"
+            )
     added = after.keys() - before.keys() - touched
     if added:
         raise ValidationFailed(f"{variant.name}.{min(added)}", "the text has a method that nobody planned")

@@ -34,7 +34,7 @@ def needed_ties(reference: Node, live: Node) -> Keys | None:
 
 
 def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
-    """The paths, below a transformers model, of modules that live shares with a path before and the reference does not;
+    """The paths, below a transformers model, of modules that stand at a path before as well, unlike the reference's;
     those inside a model further down are that model's."""
     if live.ties is None or reference.ties is None:
         return ()
@@ -84,7 +84,9 @@ def _tied(node: Node) -> Iterator[tuple[str, ...]]:
 
 def _pairs(live: Node) -> Iterator[tuple[str, str]]:
     """(target, source) for each tie that no model further down declares for itself."""
-    below = {path for prefix, child in _models_below(live, "") for group in _tied(child) for path in _in(prefix, group)}
+    below = {
+        path for prefix, child in _models_below(live, "") for group in _tied(child) for path in _in(prefix, group)
+    }
     for source, *targets in _tied(live):
         yield from ((target, source) for target in targets if target not in below)
 

@@ -78,7 +78,9 @@ class Reader:
 
     def _node(self, module: nn.Module) -> Node:
         # named_children() hides None and the second path of a shared module; a diff must see both.
-        children = tuple((name, None if child is None else self.read(child)) for name, child in module._modules.items())
+        children = tuple(
+            (name, None if child is None else self.read(child)) for name, child in module._modules.items()
+        )
         methods, attributes = self._plain(module)
         self.classes[class_ref(type(module))] = type(module)
         return Node(
@@ -157,7 +159,9 @@ class Reader:
             return None
         bound = bound_arguments(call.cls, call.args, call.kwargs)
         return tuple(
-            Argument(name, self.values.argument(value), kind, isinstance(key, str), call.texts.get(key, call.texts.get("*")))
+            Argument(
+                name, self.values.argument(value), kind, isinstance(key, str), call.texts.get(key, call.texts.get("*"))
+            )
             for name, kind, key, value in bound
         )
 

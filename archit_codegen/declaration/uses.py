@@ -1,4 +1,4 @@
-"""The names that emitted text uses for live objects: short ones for torch, plain ones for what is imported or copied."""
+"""The names that emitted text uses for live objects: short for torch, plain for what is imported or copied."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from ..errors import UnsupportedChange
+from .changes import AttributeChanged, Delta
 from .importing import Import, import_of, importable
-from .ir import Argument, AttributeChanged, CodeRef, Construction, Delta, Structure, Value
+from .ir import Argument, CodeRef, Construction, Structure, Value
 from .ownership import is_user_code
 from .usercode import UserCode, collect
 

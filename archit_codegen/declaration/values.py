@@ -88,7 +88,9 @@ class Values:
         if isinstance(value, nn.Module):
             return ModuleRef(id(value))
         if isinstance(value, list | tuple) and any(isinstance(item, nn.Module) for item in value):
-            return Structure(type(value).__name__, tuple((str(i), self.argument(item)) for i, item in enumerate(value)))
+            return Structure(
+                type(value).__name__, tuple((str(i), self.argument(item)) for i, item in enumerate(value))
+            )
         if isinstance(value, dict) and any(isinstance(item, nn.Module) for item in value.values()):
             return Structure("dict", tuple((write_literal(key), self.argument(item)) for key, item in value.items()))
         return self.of(value)
@@ -133,8 +135,11 @@ class Values:
         if isinstance(value, Mapping):
             return Structure(kind, tuple((repr(key), self.of(item, depth + 1)) for key, item in value.items()))
         if is_dataclass(value):
-            return Structure(kind, tuple((f.name, self.of(getattr(value, f.name, None), depth + 1)) for f in fields(value)))
+            return Structure(
+                kind, tuple((f.name, self.of(getattr(value, f.name, None), depth + 1)) for f in fields(value))
+            )
         state = getattr(value, "__dict__", None)
         if state:
             return Structure(kind, tuple((name, self.of(item, depth + 1)) for name, item in sorted(state.items())))
-        return Opaque(f"a {kind}" if type(value).__repr__ is object.__repr__ else f"{kind} {value!r}")
+        plain = getattr(type(value), "__repr__", None) is object.__repr__
+        return Opaque(f"a {kind}" if plain else f"{kind} {value!r}")

@@ -1,9 +1,8 @@
-"""Builds on `meta`: the declared class with the live config, and the modules that a surgery put in, from their calls."""
+"""Builds on `meta`: the declared class with the live config, and the modules of a surgery, from their calls."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -140,9 +139,18 @@ class Workbench:
         return construction, self._reader.read(built)
 
     def _exchange_module(
-        self, value: nn.Module, owner: nn.Module, reference: Node | None, path: str, nested: list[tuple[int, Construction]]
+        self,
+        value: nn.Module,
+        owner: nn.Module,
+        reference: Node | None,
+        path: str,
+        nested: list[tuple[int, Construction]],
     ) -> nn.Module:
-        if reference is not None and class_ref(type(value)) == reference.cls and any(m is value for m in owner.modules()):
+        if (
+            reference is not None
+            and class_ref(type(value)) == reference.cls
+            and any(m is value for m in owner.modules())
+        ):
             return self._reader.modules[reference.key]
         node = self._live_reader.read(value)
         construction, built = self.construct(node, None, path)
@@ -189,14 +197,17 @@ class Workbench:
             ) from error
 
     def _declared_instance(self) -> nn.Module:
-        if self._config is not None:
-            return self.declared(self._config)  # type: ignore[no-any-return]  # declared is a Module class
-        call = recorded_call(self.live)
-        if call is not None and call.args is not None:
-            return self.declared(*call.args, **call.kwargs)  # type: ignore[no-any-return]
-        for candidate in candidates(self.live, named_expression(self.live), None, None, None, None):
-            return self.declared(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
-        raise UnknownArguments("", self.declared.__name__, ())
+        built = self.rebuild(self.declared)
+        assert isinstance(built, nn.Module)
+        return built
+
+    def rebuild(self, cls: type) -> nn.Module:
+        """The root class built as the live model was: from its config, else from its recorded or inferred call."""
+        if isinstance(self._config, PreTrainedConfig):
+            return cls(self._config)  # type: ignore[no-any-return]  # cls is a Module class
+        for candidate in candidates(self.live, None, recorded_call(self.live), None, None, None):
+            return cls(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
+        raise UnknownArguments("", cls.__name__, _required(self.live))
 
 
 def _config_strings(live: nn.Module) -> Iterator[str]:

@@ -70,7 +70,7 @@ def some_buffer(surgery: Surgery) -> tuple[nn.Module, str]:
 def buffer_persistence(surgery: Surgery) -> None:
     module, name = some_buffer(surgery)
     persistent = name in module._non_persistent_buffers_set
-    module.register_buffer(name, module._buffers.pop(name), persistent=persistent)
+    module.register_buffer(name, module._buffers[name], persistent=persistent)
 
 
 def buffer_reshaped(surgery: Surgery) -> None:

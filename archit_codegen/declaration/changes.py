@@ -1,0 +1,282 @@
+"""Typed changes: one dataclass for each way in which a slot can differ. Standard library only."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .ir import (
+    ClassRef,
+    CodeRef,
+    ConfigRef,
+    Construction,
+    Literal,
+    ModuleRef,
+    Node,
+    Opaque,
+    Structure,
+    TensorFact,
+    Value,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One slot that differs; ``path`` is the slot's dotted path in the live model, ``slot`` its last part."""
+
+    path: str
+
+    @property
+    def slot(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    def describe(self) -> str:
+        return type(self).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Inside(Change):
+    """The class stays; something below this slot differs."""
+
+    delta: "Delta"
+
+    def describe(self) -> str:
+        return f"{self.delta.live.cls.name} changed inside"
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced(Change):
+    """Another module stands in the slot; ``delta`` is what was changed on it after it was made."""
+
+    declared: ClassRef
+    construction: Construction
+    delta: "Delta | None"
+    wraps: bool
+
+    def describe(self) -> str:
+        if self.declared == self.construction.cls:
+            return f"{self.declared.name} constructed with other arguments"
+        verb = "wrapped by" if self.wraps else "replaced by"
+        return f"{self.declared.name} {verb} {self.construction.cls.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Added(Change):
+    """A child module that the declared class does not have."""
+
+    construction: Construction
+    delta: "Delta | None"
+
+    def describe(self) -> str:
+        return f"{self.construction.cls.name} added"
+
+
+@dataclass(frozen=True, slots=True)
+class SetToNone(Change):
+    """A child that is declared is ``None``."""
+
+    declared: ClassRef
+
+    def describe(self) -> str:
+        return f"{self.declared.name} set to None"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed(Change):
+    """A child, parameter, buffer or attribute that is declared is not there."""
+
+    what: str
+
+    def describe(self) -> str:
+        return f"{self.what} removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged(Change):
+    """The members of a list are the declared ones in another order: dropped, repeated, moved.
+
+    ``order`` has the declared index of each member that stays, in live order; ``shared`` tells that an index that
+    stands twice is one object. ``size`` is the declared length.
+    """
+
+    order: tuple[int, ...]
+    size: int
+    shared: bool
+
+    def describe(self) -> str:
+        gone = sorted(set(range(self.size)) - set(self.order))
+        if list(self.order) == [index for index in range(self.size) if index not in gone]:
+            return f"{'member' if len(gone) == 1 else 'members'} {', '.join(map(str, gone))} dropped"
+        return f"members arranged as {', '.join(map(str, self.order))}{' (shared)' if self.shared else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Change):
+    """The slot holds the very module that stands at another path of the same owner."""
+
+    target: str
+
+    def describe(self) -> str:
+        return f"the same module as {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorChanged(Change):
+    """A parameter or buffer was added, reshaped, set to ``None`` or is kept differently."""
+
+    what: str
+    declared: TensorFact | None
+    live: TensorFact | None
+
+    def describe(self) -> str:
+        if self.live is None:
+            return f"{self.what} set to None"
+        if self.declared is None:
+            return f"{self.what} of shape {self.live.shape} added"
+        if self.declared.shape != self.live.shape:
+            return f"{self.what} of shape {self.declared.shape} now of shape {self.live.shape}"
+        return f"{self.what} changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen(Change):
+    """Gradients are switched for a parameter, or for all parameters below a module."""
+
+    requires_grad: bool
+
+    def describe(self) -> str:
+        return "trainable" if self.requires_grad else "frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeChanged(Change):
+    """A plain attribute was set; ``declared`` is None where the declared class has no such attribute."""
+
+    declared: Value | None
+    live: Value
+
+    def describe(self) -> str:
+        return f"set to {describe_value(self.live)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPatched(Change):
+    """A method was replaced on the object or on its class."""
+
+    code: CodeRef
+
+    def describe(self) -> str:
+        return f"method patched by {self.code.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPatched(Change):
+    """A function of the modelling module that the class calls was replaced; ``slot`` is the function's name."""
+
+    code: CodeRef
+
+    def describe(self) -> str:
+        return f"module function patched by {self.code.module}:{self.code.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class TiesChanged(Change):
+    """The weights of a model are tied otherwise than its class declares: the keys as they have to be."""
+
+    keys: tuple[tuple[str, str], ...]
+
+    def describe(self) -> str:
+        return "weights tied otherwise" if self.keys else "weights no longer tied"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedOnce(Change):
+    """Modules stand in several slots of a transformers model: a checkpoint holds their weights under the first path
+    only. ``paths`` are the others, from the model."""
+
+    paths: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"weights of {', '.join(self.paths)} saved once"
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What differs between a declared module and the live one."""
+
+    reference: Node
+    live: Node
+    edits: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The result of `archit.diff`: every change, and the classes that a package would emit."""
+
+    declared: str
+    changes: tuple[Change, ...]
+    classes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __str__(self) -> str:
+        lines = [self.declared, *_tree_lines(_nest(self.changes), "")]
+        if self.classes:
+            lines.append(f"emits {', '.join(self.classes)}")
+        return "\n".join(lines)
+
+
+def describe_value(value: Value) -> str:
+    """A short text for a value, for people."""
+    match value:
+        case Literal(text=text):
+            return text if len(text) <= 60 else text[:57] + "..."
+        case CodeRef(qualname=qualname):
+            return qualname
+        case ConfigRef(path=path):
+            return f"config.{path}" if path else "config"
+        case Structure(kind=kind):
+            return f"a {kind}"
+        case Opaque(text=text):
+            return text
+        case ModuleRef():
+            return "a module"
+
+
+def flatten(delta: Delta) -> Iterator[Change]:
+    """The changes that are no mere path to other changes, in tree order."""
+    for edit in delta.edits:
+        inner = getattr(edit, "delta", None)
+        if not isinstance(edit, Inside):
+            yield edit
+        if inner is not None:
+            yield from flatten(inner)
+
+
+def _nest(changes: tuple[Change, ...]) -> Mapping[str, object]:
+    tree: dict[str, object] = {}
+    for change in changes:
+        branch = tree
+        *parents, leaf = (change.path or "<root>").split(".")
+        for part in parents:
+            branch = branch.setdefault(part, {})  # type: ignore[assignment]  # inner nodes are dicts by construction
+            if not isinstance(branch, dict):
+                raise AssertionError(part)
+        entry = branch.setdefault(leaf, {})
+        assert isinstance(entry, dict)
+        entry.setdefault("", []).append(change.describe())
+    return tree
+
+
+def _tree_lines(tree: Mapping[str, object], indent: str) -> Iterator[str]:
+    names = [name for name in tree if name]
+    for name in names:
+        entry = tree[name]
+        assert isinstance(entry, dict)
+        last = name == names[-1]
+        label = name
+        while len(entry) == 1 and "" not in entry:
+            ((step, entry),) = entry.items()
+            label = f"{label}.{step}"
+        notes = "; ".join(entry.get("", ()))
+        yield f"{indent}{'└─ ' if last else '├─ '}{label}{': ' + notes if notes else ''}"
+        yield from _tree_lines(entry, indent + ("   " if last else "│  "))
