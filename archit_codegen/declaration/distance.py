@@ -28,13 +28,14 @@ def distance(declared: Node, live: Node) -> int:
 def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
     """For each live member the index of the declared member that it was built as, None for one that is new.
 
-    Members are recognised by what tells the declared ones apart (such as ``layer_idx`` anywhere below them); where
-    nothing does, they are matched in order, and a member of another class stands for the one it replaces.
+    Members are recognised by what tells the declared ones apart (such as ``layer_idx`` anywhere below them), else by
+    the recorded iteration that built them; where there is neither, they are matched in order, and a member of another
+    class stands for the one it replaces.
     """
     first_at = {node.key: index for index, node in reversed(list(enumerate(live)))}
     features = [_features(node) for node in declared]
     telling = {key for key in set().union(*features) if len({feature.get(key) for feature in features}) > 1}
-    exact = [_exact(node, declared, features, telling) if telling else None for node in live]
+    exact = [_exact(node, declared, features, telling) if telling else _built_as(node, declared) for node in live]
     matched = exact if all(_settled(m, node, declared) for m, node in zip(exact, live, strict=True)) else None
     result = _fill(matched, len(declared)) if matched else _in_order(declared, live)
     return [result[first_at[node.key]] for node in live]
@@ -42,6 +43,15 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
 
 def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
     return match is not None or all(member.cls != node.cls for member in declared)
+
+
+def _built_as(node: Node, declared: Sequence[Node]) -> int | None:
+    """The member that the very same iteration of the same expression built, where the live model was recorded."""
+    for index, member in enumerate(declared):
+        ours, theirs = node.built, member.built
+        if ours and theirs and ours.site and (ours.site, ours.ordinal) == (theirs.site, theirs.ordinal):
+            return index
+    return None
 
 
 def _exact(

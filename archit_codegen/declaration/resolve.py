@@ -91,10 +91,11 @@ class Bindings:
             self.roots.append(value)
             self.user_names[alias] = value
             return
-        found = find_import([tree] if tree is not None else [], name, scope, value, "") or import_of(value, name)
+        found = find_import([tree] if tree is not None else [], name, scope, value, "")
         module = str(scope.get("__name__", ""))
         if (found is None or not is_installed(found.module)) and is_installed(module) and module in sys.modules:
             found = Import(module, name, alias)
+        found = found or import_of(value, name)
         if found is None and is_writable(value):
             self.statements[alias] = f"{alias} = {write_literal(value)}\n"
             return

@@ -88,10 +88,11 @@ def _with_end(function: cst.FunctionDef, texts: Sequence[str]) -> cst.FunctionDe
         return function
     assert isinstance(function.body, cst.IndentedBlock)
     body = list(function.body.body)
-    new = list(cst.parse_module("\n".join(texts) + "\n").body)
+    parsed = cst.parse_module("\n".join(texts) + "\n")
+    new = list(parsed.body)
     post = next((i for i, line in enumerate(body) if _is_post_init(line)), len(body))
     if body[:post] and new:
-        new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+        new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False), *parsed.header])
     return function.with_changes(body=function.body.with_changes(body=[*body[:post], *new, *body[post:]]))
 
 

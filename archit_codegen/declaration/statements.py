@@ -149,7 +149,8 @@ def _arranged(target: str, change: Arranged, placement: Placement) -> str:
     member = f"copy.deepcopy({target}[i])" if repeated else f"{target}[i]"
     order = ", ".join(map(str, change.order))
     if len(kept) == 1 and change.shared:
-        return f"{target} = nn.ModuleList([{target}[{kept[0]}]] * {len(change.order)})"
+        length = f"len({target})" if len(change.order) == change.size else str(len(change.order))
+        return f"{target} = nn.ModuleList([{target}[{kept[0]}]] * {length})"
     comma = "," if len(change.order) == 1 else ""
     return f"{target} = nn.ModuleList([{member} for i in ({order}{comma})])"
 

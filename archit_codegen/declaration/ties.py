@@ -38,8 +38,10 @@ def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     those inside a model further down are that model's."""
     if live.ties is None or reference.ties is None:
         return ()
-    declared = set(_repeated(reference, "", set()))
-    return tuple(path for path in _repeated(live, "", set()) if path not in declared)
+    known = set(_repeated(reference, "", set()))
+    for prefix, model in _models_below(live, ""):
+        known |= {join(prefix, path) for path in _repeated(model, "", set())}
+    return tuple(path for path in _repeated(live, "", set()) if path not in known)
 
 
 def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:

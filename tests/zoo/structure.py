@@ -18,6 +18,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from tests.judge import BOOKKEEPING, INTERNAL, Judgement, compare_tensors, describe, differing, plain, unequal, walk, without
 
+JUMPS = {*dis.hasjrel, *dis.hasjabs}
 UNCOMPARED = {"__init__", "_init_weights"}
 """What they do is seen in the tree; the names of variants are written into them."""
 Methods = dict[str, FunctionType]
@@ -163,8 +164,14 @@ def loads(function: FunctionType) -> tuple[str, ...]:
     codes = [function.__code__]
     for code in codes:
         codes += [value for value in code.co_consts if isinstance(value, CodeType)]
-    found = {step.argval for code in codes for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
-    return tuple(sorted(found))
+    return tuple(sorted({value for code in codes for name, value in steps(code) if name == "LOAD_GLOBAL"}))
+
+
+@cache
+def steps(code: CodeType) -> tuple[tuple[str, Any], ...]:
+    """The instructions. Where the lines break decides on NOPs, and with them on the targets of jumps."""
+    found = [step for step in dis.get_instructions(code) if step.opname not in ("NOP", "EXTENDED_ARG")]
+    return tuple((step.opname, None if step.opcode in JUMPS else step.argval) for step in found)
 
 
 def weightless(value: object) -> object:
@@ -182,14 +189,13 @@ def plain_defaults(function: FunctionType) -> object:
 
 
 def code_of(code: CodeType, suffix: str, names: Mapping[str, object]) -> object:
-    constants = code.co_consts[1:] if isinstance(next(iter(code.co_consts), None), str) else code.co_consts
-    return (
-        code.co_code,
-        [names.get(name, renamed(name, suffix)) for name in code.co_names],
-        [code_of(value, suffix, names) if isinstance(value, CodeType) else renamed(value, suffix) for value in constants],
-        code.co_varnames,
-        code.co_freevars,
-    )
+    return code.co_varnames, code.co_freevars, [(name, operand(name, value, suffix, names)) for name, value in steps(code)]
+
+
+def operand(step: str, value: object, suffix: str, names: Mapping[str, object]) -> object:
+    if isinstance(value, CodeType):
+        return code_of(value, suffix, names)
+    return names[value] if step == "LOAD_GLOBAL" and value in names else renamed(value, suffix)
 
 
 def renamed(value: object, suffix: str) -> object:
@@ -206,4 +212,5 @@ def fingerprint(model: nn.Module) -> object:
 def hook_count(module: nn.Module | None) -> Mapping[str, int]:
     if module is None:
         return {}
-    return {name: len(value) for name, value in vars(module).items() if name.endswith("_hooks")}
+    held = {name: value for name, value in vars(module).items() if name.endswith("_hooks")}
+    return {name: len(value) for name, value in held.items() if isinstance(value, dict)}

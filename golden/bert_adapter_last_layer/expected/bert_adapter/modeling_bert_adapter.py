@@ -19,7 +19,7 @@
 import torch
 from torch import nn
 from torch.nn import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
-from transformers import BertLayer, initialization as init
+from transformers import initialization as init
 from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
 from transformers.modeling_outputs import (
@@ -32,6 +32,7 @@ from transformers.models.bert.modeling_bert import (
     BertCrossAttention,
     BertEmbeddings,
     BertLMPredictionHead,
+    BertLayer,
     BertPooler,
     BertSelfAttention,
 )

@@ -17,12 +17,7 @@
 
 import torch
 from torch import nn
-from transformers import (
-    CLIPForImageClassification,
-    CLIPTextModelWithProjection,
-    CLIPVisionModelWithProjection,
-    initialization as init,
-)
+from transformers import initialization as init
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPooling
@@ -32,9 +27,12 @@ from transformers.models.clip.modeling_clip import (
     CLIPMLP,
     CLIPAttention,
     CLIPEncoderLayer,
+    CLIPForImageClassification,
     CLIPOutput,
     CLIPTextEmbeddings,
+    CLIPTextModelWithProjection,
     CLIPVisionEmbeddings,
+    CLIPVisionModelWithProjection,
     _get_vector_norm,
     _init_child_weight,
     image_text_contrastive_loss,
@@ -166,7 +164,7 @@ class CLIPEncoderWithUnequalTowers(nn.Module):
     def __init__(self, config: CLIPConfigWithUnequalTowers):
         super().__init__()
         self.config = config
-        self.layers = nn.ModuleList([CLIPEncoderLayer(config) for i in range(config.num_hidden_layers) if i != 2])
+        self.layers = nn.ModuleList([CLIPEncoderLayer(config) for i in range(config.num_hidden_layers) if i != 1])
         self.gradient_checkpointing = False
 
     def forward(

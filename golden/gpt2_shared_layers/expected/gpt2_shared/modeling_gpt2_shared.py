@@ -78,7 +78,7 @@ class GPT2PreTrainedModelWithSharedLayers(PreTrainedModel):
 
 @auto_docstring
 class GPT2ModelWithSharedLayers(GPT2PreTrainedModelWithSharedLayers):
-    _keys_to_ignore_on_load_missing = [r"^h\.1\.", r"^h\.2\.", r"^h\.3\."]
+    _keys_to_ignore_on_load_missing = [r"(^|\.)h\.1\.", r"(^|\.)h\.2\.", r"(^|\.)h\.3\."]
 
     def __init__(self, config: GPT2ConfigWithSharedLayers):
         super().__init__(config)
@@ -95,7 +95,7 @@ class GPT2ModelWithSharedLayers(GPT2PreTrainedModelWithSharedLayers):
         self.gradient_checkpointing = False
         self._attn_implementation = config._attn_implementation
 
-        self.h = nn.ModuleList([self.h[0]] * 4)
+        self.h = nn.ModuleList([self.h[0]] * len(self.h))
         # Modules that stand in several places are saved once.
         shared = ("h.1.", "h.2.", "h.3.")
         self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]
@@ -233,16 +233,12 @@ class GPT2ModelWithSharedLayers(GPT2PreTrainedModelWithSharedLayers):
     embeddings).
     """)
 class GPT2LMHeadModelWithSharedLayers(GPT2PreTrainedModelWithSharedLayers, GenerationMixin):
-    _keys_to_ignore_on_load_missing = [r"^transformer\.h\.1\.", r"^transformer\.h\.2\.", r"^transformer\.h\.3\."]
     _tied_weights_keys = {"lm_head.weight": "transformer.wte.weight"}
 
     def __init__(self, config: GPT2ConfigWithSharedLayers):
         super().__init__(config)
         self.transformer = GPT2ModelWithSharedLayers(config)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-
-        shared = ("transformer.h.1.", "transformer.h.2.", "transformer.h.3.")
-        self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]
 
         # Initialize weights and apply final processing
         self.post_init()

@@ -20,13 +20,7 @@ import math
 
 import torch
 from torch import nn
-from transformers import (
-    ModernBertForMultipleChoice,
-    ModernBertForQuestionAnswering,
-    ModernBertForSequenceClassification,
-    ModernBertForTokenClassification,
-    initialization as init,
-)
+from transformers import initialization as init
 from transformers.masking_utils import create_bidirectional_mask, create_bidirectional_sliding_window_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutput, MaskedLMOutput
@@ -35,6 +29,10 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.models.modernbert.modeling_modernbert import (
     ModernBertAttention,
     ModernBertEmbeddings,
+    ModernBertForMultipleChoice,
+    ModernBertForQuestionAnswering,
+    ModernBertForSequenceClassification,
+    ModernBertForTokenClassification,
     ModernBertPredictionHead,
     ModernBertRotaryEmbedding,
 )

@@ -20,13 +20,7 @@ import copy
 import torch
 from torch import nn
 from torch.nn import CrossEntropyLoss
-from transformers import (
-    T5EncoderModel,
-    T5ForQuestionAnswering,
-    T5ForTokenClassification,
-    T5Model,
-    initialization as init,
-)
+from transformers import initialization as init
 from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 from transformers.generation import GenerationMixin
 from transformers.masking_utils import create_bidirectional_mask, create_causal_mask
@@ -39,9 +33,13 @@ from transformers.models.t5.modeling_t5 import (
     T5ClassificationHead,
     T5DenseActDense,
     T5DenseGatedActDense,
+    T5EncoderModel,
+    T5ForQuestionAnswering,
+    T5ForTokenClassification,
     T5LayerCrossAttention,
     T5LayerNorm,
     T5LayerSelfAttention,
+    T5Model,
     T5Stack,
 )
 from transformers.processing_utils import Unpack
