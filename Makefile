@@ -6,7 +6,10 @@ READY := $(VENV)/.ready
 CASES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint golden matrix-table install-test clean $(VENV)
+CHECK ?=
+SHARD ?=
+
+.PHONY: help demo test lint golden matrix-table zoo zoo-quick install-test clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,6 +41,12 @@ matrix-table: $(READY) ## write the table of models and modifications in README.
 
 install-test: $(READY) ## wheel, sdist and editable install, each in a clean environment
 	$(BIN)/python -m pytest tests/test_install.py
+
+zoo: $(READY) ## every class of transformers x 20 modifications, writes docs/zoo-ledger.tsv (SHARD=3/16, CHECK=--check)
+	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo $(CHECK)
+
+zoo-quick: $(READY) ## every class with two modifications; compares with the ledger
+	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo --quick --check
 
 clean: ## remove what was made here
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -130,7 +130,7 @@ class Construction:
 
 @dataclass(frozen=True, slots=True)
 class TensorFact:
-    """A parameter or buffer without its values; ``key`` is its identity, ``dtype`` is "default" where it is the model's."""
+    """A parameter or buffer without its values; ``dtype`` is "default" where it is that of the whole model."""
 
     key: int
     shape: tuple[int, ...]

@@ -172,7 +172,7 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
 
 
 def _saved_once(edit: SavedOnce) -> Iterable[SourceEdit]:
-    patterns = ", ".join('r"(^|\.)' + path.replace(".", r"\.") + r'\."' for path in edit.paths)
+    patterns = ", ".join(r'r"(^|\.)' + path.replace(".", r"\.") + r'\."' for path in edit.paths)
     yield ClassAttribute("_keys_to_ignore_on_load_missing", f"[{patterns}]", extend=True)
     prefixes = ", ".join(f'"{path}."' for path in edit.paths)
     comma = "," if len(edit.paths) == 1 else ""

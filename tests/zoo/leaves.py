@@ -7,9 +7,22 @@ from torch import nn
 
 from tests.zoo import user
 from tests.zoo.places import (
-    CONTAINERS, NotApplicable, Slot, Surgery, in_meta, is_activation, is_attention, is_dropout, is_embedding, is_linear,
-    is_mlp, is_norm, size_in, walk, width_of,
-)  # fmt: skip
+    CONTAINERS,
+    NotApplicable,
+    Slot,
+    Surgery,
+    in_meta,
+    is_activation,
+    is_attention,
+    is_dropout,
+    is_embedding,
+    is_linear,
+    is_mlp,
+    is_norm,
+    size_in,
+    walk,
+    width_of,
+)
 
 
 def embedding_swapped(surgery: Surgery) -> None:

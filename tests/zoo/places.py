@@ -40,6 +40,9 @@ class Slot:
             setattr(self.parent, self.name, module)
 
 
+Wanted = Callable[[Slot], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Surgery:
     """One modification of one model under way: its choices, and what has to be put back after it was judged."""
@@ -48,13 +51,13 @@ class Surgery:
     choices: random.Random
     undo: ExitStack
 
-    def slots(self, wanted: Callable[[Slot], bool], within: nn.Module | None = None) -> list[Slot]:
+    def slots(self, wanted: Wanted, within: nn.Module | None = None) -> list[Slot]:
         return [slot for slot in walk(within or self.model) if wanted(slot)]
 
-    def one(self, what: str, wanted: Callable[[Slot], bool], within: nn.Module | None = None) -> Slot:
+    def one(self, what: str, wanted: Wanted, within: nn.Module | None = None) -> Slot:
         return self.some(1, what, wanted, within)[0]
 
-    def some(self, count: int, what: str, wanted: Callable[[Slot], bool], within: nn.Module | None = None) -> list[Slot]:
+    def some(self, count: int, what: str, wanted: Wanted, within: nn.Module | None = None) -> list[Slot]:
         found = self.slots(wanted, within)
         if len(found) < count:
             raise NotApplicable(f"no {what}" if count == 1 else f"fewer than {count} places: {what}")
@@ -74,9 +77,8 @@ def walk(root: nn.Module) -> Iterator[Slot]:
     pending = [(root, "")]
     while pending:
         parent, prefix = pending.pop()
-        fresh = [(name, child) for name, child in parent._modules.items() if child is not None and id(child) not in seen]
-        for name, child in fresh:
-            if id(child) not in seen:
+        for name, child in list(parent._modules.items()):
+            if child is not None and id(child) not in seen:
                 seen.add(id(child))
                 yield Slot(parent, name, f"{prefix}{name}")
                 pending.append((child, f"{prefix}{name}."))

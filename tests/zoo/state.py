@@ -8,8 +8,17 @@ from torch import nn
 
 from tests.zoo import user
 from tests.zoo.places import (
-    CONTAINERS, NotApplicable, Slot, Surgery, is_attention, is_linear, is_mlp, is_norm, size_in, walk,
-)  # fmt: skip
+    CONTAINERS,
+    NotApplicable,
+    Slot,
+    Surgery,
+    is_attention,
+    is_linear,
+    is_mlp,
+    is_norm,
+    size_in,
+    walk,
+)
 
 
 def empty(*shape: int) -> torch.Tensor:
@@ -126,9 +135,11 @@ def class_patched(surgery: Surgery) -> None:
     kind = type(surgery.one("attention-like block", is_attention).module)
     if kind.__module__.startswith("torch."):
         raise NotApplicable("the block is of torch's own class")
-    before = kind.__dict__.get("forward")
+    if "forward" in kind.__dict__:
+        surgery.undo.callback(setattr, kind, "forward", kind.__dict__["forward"])
+    else:
+        surgery.undo.callback(delattr, kind, "forward")
     kind.forward = user.quiet_forward
-    surgery.undo.callback(delattr if before is None else setattr, kind, "forward", *([] if before is None else [before]))
 
 
 def every_forward_of_a_class(surgery: Surgery) -> None:

@@ -4,6 +4,7 @@ Without weights, and as `tests.judge`, whose pieces it uses, without any code of
 while the modification stands; what it did to the process (a patched class) is undone before the package is loaded.
 """
 
+import copy
 import dis
 import inspect
 import re
@@ -16,8 +17,19 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from tests.judge import BOOKKEEPING, INTERNAL, Judgement, compare_tensors, describe, differing, plain, unequal, walk, without
+from tests.judge import (
+    BOOKKEEPING,
+    INTERNAL,
+    Judgement,
+    compare_tensors,
+    describe,
+    differing,
+    plain,
+    unequal,
+    walk,
+)
 
+LINED = {"NOP", "EXTENDED_ARG", "PUSH_NULL", "PRECALL"}
 JUMPS = {*dis.hasjrel, *dis.hasjabs}
 UNCOMPARED = {"__init__", "_init_weights"}
 """What they do is seen in the tree; the names of variants are written into them."""
@@ -74,8 +86,7 @@ class MetaJudgement(Judgement):
 
     def build_as(self, live: PreTrainedConfig) -> PreTrainedModel:
         config_class = self.root.config_class
-        own = {name for name, kind in config_class.sub_configs.items() if issubclass(kind, PreTrainedConfig)}
-        config = config_class.from_dict(without(live.to_dict(), {"model_type"}, own))
+        config = config_class.from_dict(values_of(live, config_class))
         config._attn_implementation_internal = live._attn_implementation
         return self.root(config).train(self.live.training)
 
@@ -90,7 +101,7 @@ class MetaJudgement(Judgement):
         self.compare_methods(ours, theirs, where)
 
     def compare_classes(self, ours: type, theirs: type, where: str) -> None:
-        if issubclass(ours, nn.Module) and hasattr(ours, "parametrizations") or ours.__name__.startswith("Parametrized"):
+        if ours.__module__ == "torch.nn.utils.parametrize":  # made anew for each object
             assert ours.__bases__ == theirs.__bases__, f"{where}: {ours.__bases__} became {theirs.__bases__}"
             return
         super().compare_classes(ours, theirs, where)
@@ -131,7 +142,8 @@ class MetaJudgement(Judgement):
     def calls_original(self, function: FunctionType, others: Methods, built: FunctionType) -> bool:
         """A closure over the method that stood here before: what is built has that method under another name."""
         held = [as_function(cell.cell_contents) for cell in function.__closure__ or ()]
-        kept = [other for other in others.values() for one in held if one and self.described(one) == self.described(other)]
+        wanted = [self.described(one) for one in held if one is not None]
+        kept = [other for other in others.values() if self.described(other) in wanted]
         same_constants = set(map(repr, function.__code__.co_consts)) <= set(map(repr, built.__code__.co_consts))
         return same_constants and any(other.__name__ in built.__code__.co_names for other in kept)
 
@@ -169,9 +181,23 @@ def loads(function: FunctionType) -> tuple[str, ...]:
 
 @cache
 def steps(code: CodeType) -> tuple[tuple[str, Any], ...]:
-    """The instructions. Where the lines break decides on NOPs, and with them on the targets of jumps."""
-    found = [step for step in dis.get_instructions(code) if step.opname not in ("NOP", "EXTENDED_ARG")]
-    return tuple((step.opname, None if step.opcode in JUMPS else step.argval) for step in found)
+    """The instructions, without what the breaks of lines decide: NOPs, targets of jumps, how a method is called."""
+    found = [step for step in dis.get_instructions(code) if step.opname not in LINED]
+    names = [(step, "LOAD_ATTR" if step.opname == "LOAD_METHOD" else step.opname) for step in found]
+    return tuple((name, None if step.opcode in JUMPS else step.argval) for step, name in names)
+
+
+def values_of(live: PreTrainedConfig, wanted: type[PreTrainedConfig]) -> dict[str, Any]:
+    """As `to_dict`, which turns tuples into lists; `model_type` only where it decides the class of an inner config."""
+    values = {name: value for name, value in live.to_dict().items() if name != "model_type"}
+    held = {name: getattr(live, name, None) for name in values}
+    inner = {name for name, kind in wanted.sub_configs.items() if issubclass(kind, PreTrainedConfig)}
+    for name, value in held.items():
+        if isinstance(value, (tuple, list)):
+            values[name] = copy.deepcopy(value)
+        elif isinstance(value, PreTrainedConfig) and name in inner:
+            values[name] = values_of(value, wanted.sub_configs[name])
+    return values
 
 
 def weightless(value: object) -> object:
@@ -189,7 +215,8 @@ def plain_defaults(function: FunctionType) -> object:
 
 
 def code_of(code: CodeType, suffix: str, names: Mapping[str, object]) -> object:
-    return code.co_varnames, code.co_freevars, [(name, operand(name, value, suffix, names)) for name, value in steps(code)]
+    body = [(name, operand(name, value, suffix, names)) for name, value in steps(code)]
+    return code.co_varnames, code.co_freevars, body
 
 
 def operand(step: str, value: object, suffix: str, names: Mapping[str, object]) -> object:

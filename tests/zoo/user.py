@@ -100,8 +100,8 @@ def loud_forward(self, *args, **kwargs):
     return 2.0 * type(self).forward(self, *args, **kwargs)
 
 
-def scaled_linear(self, input):
-    return 0.25 * nn.functional.linear(input, self.weight, self.bias)
+def scaled_linear(self, hidden_states):
+    return 0.25 * nn.functional.linear(hidden_states, self.weight, self.bias)
 
 
 def calling_original(original):
