@@ -122,7 +122,7 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, frozen: 
     delta = _modules(reference, live, path, seen, frozen)
     if not delta.edits:
         return
-    if reference.kind == "native" or _made_otherwise(reference, live):
+    if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live)):
         inside, seen.first = seen.first, before
         try:
             anew = _replaced(reference, live, path, seen)
@@ -147,7 +147,17 @@ def _weight(delta: Delta | None) -> int:
     return sum(_weight(edit.delta) if isinstance(edit, Inside) else 1 for edit in delta.edits)
 
 
+def _check_class(live: Node, path: str) -> None:
+    if live.cls.module == "torch.nn.utils.parametrize":
+        raise UnsupportedChange(
+            path,
+            "a parametrization is registered on it, which makes a class of its own at run time",
+            "Register it in the `__init__` of a module class of yours, and put that in its place.",
+        )
+
+
 def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
+    _check_class(live, path)
     construction, built = seen.construct(live, reference, path)
     wraps = any(argument.value == ModuleRef(reference.key) for argument in construction.arguments)
     delta = _modules(built, live, path, seen)

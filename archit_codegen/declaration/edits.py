@@ -97,11 +97,15 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method's new text; the declared one stays under ``keep`` if the new one calls it."""
+    """A method's new text; the declared one stays under ``keep`` if the new one calls it.
+
+    ``code`` tells methods of one text apart that close over different things.
+    """
 
     name: str
     text: str
     keep: str | None = None
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)

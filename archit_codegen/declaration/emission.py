@@ -68,7 +68,7 @@ class Emitter:
     options: Options
     config: ConfigClass | None
     forced: frozenset[ClassRef] = frozenset()
-    method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    method_scopes: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
@@ -125,7 +125,7 @@ class Emitter:
         function = self.bench.objects[code.key]
         bound = not code.digest.startswith("free:")
         edit, scope = method_edit(name, function, self.bench.classes[cls], bound=bound, path=f"{cls.name}.{name}")
-        self.method_scopes[edit.text] = scope
+        self.method_scopes[edit.code] = scope
         return edit
 
     def _defined(self, plan: Plan, names: UsedNames) -> frozenset[str]:
@@ -166,9 +166,9 @@ class Emitter:
         edits: list[SourceEdit] = []
         for edit in variant.edits:
             if isinstance(edit, Method):
-                own = self.method_scopes[edit.text]
+                own = self.method_scopes[edit.code]
                 text = bindings.bind(edit.text, own, str(own.get("__file__", "")), GIVEN, avoid=scope)
-                edits.append(Method(edit.name, text, edit.keep))
+                edits.append(replace(edit, text=text))
             else:
                 edits.append(edit)
         return Variant(variant.name, variant.origin, variant.code, tuple(edits), variant.bases)

@@ -164,5 +164,9 @@ def _over_config(text: str, value: Literal, scope: Scope) -> str | None:
 
 
 def _short(value: Value) -> str:
-    text = value.text if isinstance(value, Opaque) else type(value).__name__.lower()
-    return text if len(text) < 60 else text[:57] + "..."
+    return shortened(value.text if isinstance(value, Opaque) else type(value).__name__.lower())
+
+
+def shortened(text: str) -> str:
+    """At most 60 characters of a text, for messages."""
+    return text if len(text) <= 60 else text[:57] + "..."

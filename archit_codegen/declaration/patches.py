@@ -8,8 +8,9 @@ from typing import Any
 from ..errors import UnsupportedChange
 from .edits import Method
 from .functiontext import closure_values, function_as_def
+from .literal import is_writable, write_literal
 from .livesource import innermost
-from .names import Edit, splice
+from .names import Edit, global_uses, splice
 
 KEEP = "_original_{}"
 
@@ -34,8 +35,20 @@ def method_edit(
     if not bound:
         text = _with_self(text)
     text, kept = _original_calls(text, scope, name, cls)
+    text = _with_literals(text, closure_values(function))
     native = cls.__module__.partition(".")[0] == "torch"
-    return Method(name, text, KEEP.format(name) if kept and not native else None), scope
+    return Method(name, text, KEEP.format(name) if kept and not native else None, id(function)), scope
+
+
+def _with_literals(text: str, closure: Mapping[str, Any]) -> str:
+    """The text with plain values in the place of the closure's variables that hold them."""
+    texts = {name: write_literal(value) for name, value in closure.items() if is_writable(value)}
+    edits = [
+        _edit(use.node, f"({texts[use.name]})" if texts[use.name].startswith("-") else texts[use.name])
+        for use in global_uses(ast.parse(text))
+        if use.name in texts and isinstance(use.node, ast.Name)
+    ]
+    return splice(text, edits)
 
 
 def _with_self(text: str) -> str:

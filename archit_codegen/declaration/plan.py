@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ..errors import UnsupportedChange
 from .changes import Arranged, Change, Delta, FunctionPatched, Inside, MethodPatched, SavedOnce, Shared, TiesChanged
 from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .ir import ClassRef, CodeRef, Node, Site
+from .literal import is_plain_identifier, write_literal
 from .placing import Placement, place
 from .statements import statements
 
@@ -86,6 +88,7 @@ def _collect(
     before = dict(delta.reference.children)
     order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
     for edit in delta.edits:
+        check_path(edit.path)
         if isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container":
             continue
         here = f"{relative}.{edit.slot}" if relative else edit.slot
@@ -162,16 +165,31 @@ def _inner_variant(edit: Change, lifted: list[Change], state: _State) -> str | N
 
 def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEdit]:
     for edit in delta.edits:
+        check_path(edit.path)
         if isinstance(edit, MethodPatched):
             yield state.facts.method(edit.slot, edit.code, delta.reference.cls)
         elif isinstance(edit, TiesChanged):
-            body = ", ".join(f"{target!r}: {source!r}" for target, source in edit.keys)
-            yield ClassAttribute("_tied_weights_keys", f"{{{body}}}")
+            yield ClassAttribute("_tied_weights_keys", write_literal(dict(edit.keys)))
         elif isinstance(edit, SavedOnce):
             yield from _saved_once(edit)
 
 
+def check_path(path: str) -> None:
+    """Refuse slots whose names cannot stand in source: `setattr` and `add_module` take any text.
+
+    Raises:
+        UnsupportedChange: such a name.
+    """
+    for name in path.split(".") if path else ():
+        if not (name.isdigit() and name.isascii()) and not is_plain_identifier(name):
+            raise UnsupportedChange(
+                ascii(path), f"the name {name!a} cannot stand in source", "Use a plain identifier as the name."
+            )
+
+
 def _saved_once(edit: SavedOnce) -> Iterable[SourceEdit]:
+    for path in edit.paths:
+        check_path(path)
     patterns = ", ".join(r'r"(^|\.)' + path.replace(".", r"\.") + r'\."' for path in edit.paths)
     yield ClassAttribute("_keys_to_ignore_on_load_missing", f"[{patterns}]", extend=True)
     prefixes = ", ".join(f'"{path}."' for path in edit.paths)

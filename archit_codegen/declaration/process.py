@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+import torch
+
 from ..errors import UnsupportedChange
 from .importing import find_import
-from .livesource import declared_code, matches_source, own_functions, written_functions
+from .livesource import declared_code, matches_defaults, matches_source, own_functions, written_functions
 from .ownership import is_user_code, is_user_layer, is_user_module
 from .samecode import same_code
 from .source import module_tree
@@ -61,7 +63,11 @@ class Process:
         scope = function.__globals__
         for name in sorted(_names(function.__code__)):
             value = scope.get(name)
-            if isinstance(value, FunctionType):
+            _check_torch(name)
+            if isinstance(value, type):
+                if _is_other_class(name, value, scope):
+                    found[name] = value
+            elif isinstance(value, FunctionType):
                 if _is_patched(name, value, scope):
                     found[name] = value
                 elif value.__globals__ is scope and (inner := self._reach_all(value)):
@@ -99,6 +105,25 @@ def strings_in(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from strings_in(item)
+
+
+def _check_torch(name: str) -> None:
+    for namespace in (torch.nn.functional, torch):
+        value = vars(namespace).get(name)
+        if isinstance(value, FunctionType) and is_user_layer(value):
+            raise UnsupportedChange(
+                f"{namespace.__name__}.{name}",
+                f"it was patched in this process by {value.__qualname__}, for every model alike",
+                "Undo that, and put the function into the `forward` of the modules that shall use it.",
+            )
+
+
+def _is_other_class(name: str, value: type, scope: Mapping[str, Any]) -> bool:
+    """Whether a class of the module was exchanged for another one."""
+    tree = module_tree(str(scope.get("__file__", "")))
+    if tree is None or (value.__module__ == scope.get("__name__") and value.__qualname__ == name):
+        return False
+    return any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body)
 
 
 def _is_fixed(cls: type) -> bool:
@@ -149,9 +174,18 @@ def _is_patched(name: str, value: FunctionType, scope: Mapping[str, Any]) -> boo
     tree = module_tree(str(scope.get("__file__", "")))
     if tree is None:
         return False
-    if layers[-1].__code__.co_filename != "<string>" and not matches_source(layers[-1]):
-        return True
+    inner = layers[-1]
+    if inner.__code__.co_filename != "<string>" and not (matches_source(inner) and _keeps_defaults(inner)):
+        raise UnsupportedChange(
+            f"{inner.__module__}.{name}",
+            "its code or its defaults were changed in memory, and no text says so",
+            "Undo that, and put a function of your own in its place.",
+        )
     return _defines(tree, name) and layers[-1].__globals__ is not scope and not _imported(tree, name, scope, value)
+
+
+def _keeps_defaults(function: FunctionType) -> bool:
+    return not (function.__defaults__ or function.__kwdefaults__) or matches_defaults(function)
 
 
 def is_user_code_scope(scope: Mapping[str, Any]) -> bool:

@@ -61,14 +61,19 @@ class Bindings:
     def _bind(self, name: str, scope: Mapping[str, Any], file: str, avoid: Mapping[str, Any]) -> str:
         value = scope[name]
         clash = self._objects.get(name, value) is not value or avoid.get(name, value) is not value
-        if clash and name not in PER_MODULE:
-            alias = f"{_stem(scope)}_{name}"
-        else:
-            alias = name
+        alias = self._free_alias(f"{_stem(scope)}_{name}", value) if clash and name not in PER_MODULE else name
         self._objects[alias] = value
         if alias in self.imports or alias in self.statements or alias in self.user_names:
             return alias
         self._place(name, alias, value, scope, file)
+        return alias
+
+    def _free_alias(self, wanted: str, value: Any) -> str:
+        count = 1
+        alias = wanted
+        while self._objects.get(alias, value) is not value:
+            count += 1
+            alias = f"{wanted}{count}"
         return alias
 
     def _place(self, name: str, alias: str, value: Any, scope: Mapping[str, Any], file: str) -> None:

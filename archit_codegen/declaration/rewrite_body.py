@@ -25,8 +25,7 @@ def edit_initialiser(node: cst.ClassDef, edits: Sequence[SourceEdit]) -> cst.Cla
     if place is None:
         body.append(_new_initialiser(mine))
         return node.with_changes(body=node.body.with_changes(body=body))
-    function = body[place]
-    assert isinstance(function, cst.FunctionDef)
+    function = _blocked(body[place])
     at_end: list[str] = []
     for edit in mine:
         if isinstance(edit, Statement):
@@ -38,6 +37,17 @@ def edit_initialiser(node: cst.ClassDef, edits: Sequence[SourceEdit]) -> cst.Cla
             function = changed or function
     body[place] = _with_end(function, at_end)
     return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _blocked(function: cst.CSTNode) -> cst.FunctionDef:
+    """The function with its statements on lines of their own, also where it was written on one."""
+    assert isinstance(function, cst.FunctionDef)
+    if not isinstance(function.body, cst.SimpleStatementSuite):
+        return function
+    lines = [
+        cst.SimpleStatementLine([s.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)]) for s in function.body.body
+    ]
+    return function.with_changes(body=cst.IndentedBlock(lines))
 
 
 def _assigned(function: cst.FunctionDef, edit: Assign) -> cst.FunctionDef | None:

@@ -22,7 +22,7 @@ from .changes import (
     TiesChanged,
 )
 from .edits import ORIGINAL, Assign, SourceEdit, Statement
-from .expressions import Scope, argument_text, call_text, value_text
+from .expressions import Scope, argument_text, call_text, shortened, value_text
 from .ir import Literal, Node, TensorFact, Value
 from .placing import Placement, Sites, originals
 
@@ -199,7 +199,7 @@ def _value(change: AttributeChanged, scope: Scope) -> str:
     if text is None:
         raise UnsupportedChange(
             change.path,
-            f"the attribute holds {change.describe().removeprefix('set to ')}, which has no literal",
+            f"the attribute holds {shortened(change.describe().removeprefix('set to '))}, which has no literal",
             "Set it in the module's `__init__` from plain values, or keep it out of the module.",
         )
     return text

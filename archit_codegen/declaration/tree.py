@@ -76,6 +76,11 @@ class Reader:
             self._nodes[key] = self._node(module)
         return self._nodes[key]
 
+    def forget(self, module: nn.Module) -> None:
+        """Read this module and those below it anew next time."""
+        for part in module.modules():
+            self._nodes.pop(id(part), None)
+
     def _node(self, module: nn.Module) -> Node:
         # named_children() hides None and the second path of a shared module; a diff must see both.
         children = tuple(
@@ -131,7 +136,8 @@ class Reader:
         for name, value in vars(module).items():
             if name in NO_DECLARATION:
                 continue
-            if callable(getattr(type(module), name, None)) and callable(value):
+            declared = callable(getattr(type(module), name, None)) and callable(value)
+            if declared or getattr(value, "__self__", None) is module:
                 methods.append((name, _patch(self.values.code(value), value, module)))
             else:
                 attributes.append((name, self.values.of(value)))

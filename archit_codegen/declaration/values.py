@@ -4,7 +4,7 @@ import hashlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 
 from ..errors import UnwritableValue
 from .ir import ClassRef, CodeRef, ConfigRef, Literal, ModuleRef, Opaque, Structure, Value
-from .literal import literal_names, write_literal
+from .literal import is_writable, literal_names, write_literal
 from .origins import is_config
 
 DEPTH = 5
@@ -98,14 +98,20 @@ class Values:
     def code(self, value: Any) -> CodeRef:
         function = inspect.unwrap(getattr(value, "__func__", value))
         self.objects[id(function)] = function
-        digest = code_digest(function.__code__) if isinstance(function, FunctionType) else ""
+        digest = self._digest(function) if isinstance(function, FunctionType) else ""
         module = getattr(function, "__module__", None) or "builtins"
-        return CodeRef(module, getattr(function, "__qualname__", function.__name__), id(function), digest)
+        return CodeRef(module, getattr(function, "__qualname__", type(function).__name__), id(function), digest)
+
+    def _digest(self, function: FunctionType) -> str:
+        """What a function does: its code, and what it closes over."""
+        cells = [cell for cell in function.__closure__ or () if cell != CellType()]
+        held = [write_literal(c) if is_writable(c) else str(id(c)) for c in (cell.cell_contents for cell in cells)]
+        return code_digest(function.__code__) + "".join(f" {text}" for text in held)
 
     def layer(self, function: FunctionType) -> CodeRef:
         """A function as it is, whatever it wraps."""
         self.objects[id(function)] = function
-        digest = code_digest(function.__code__)
+        digest = self._digest(function)
         return CodeRef(str(function.__globals__.get("__name__")), function.__code__.co_qualname, id(function), digest)
 
     def _config(self, config: Any) -> Value:

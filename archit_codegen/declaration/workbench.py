@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from ..errors import ArchitError, InvalidDeclaration, UnknownArguments
+from ..errors import ArchitError, InvalidDeclaration, UnknownArguments, UnsupportedChange
 from .buffers import check_values
 from .distance import distance
 from .inference import Candidate, candidates
@@ -87,6 +87,12 @@ class Workbench:
                 failures.append(f"{type(error).__name__}: {error}")
                 continue
             score = distance(node, live)
+            if candidate.text is not None and score:
+                raise UnsupportedChange(
+                    path,
+                    f"the expression given by `initialiser`, {candidate.text}, builds another module than stands here",
+                    "Correct the expression, or build the module inside `archit_codegen.record()`.",
+                )
             if best is None or score < best[0]:
                 best = (score, construction, node)
             if score == 0 or (candidate.certain and live.kind != "native"):
@@ -136,6 +142,7 @@ class Workbench:
         construction = Construction(
             class_ref(type(module)), self.code(type(module)), arguments, candidate.text, tuple(nested)
         )
+        self._reader.forget(built)  # a constructor may have changed the modules that it was given
         return construction, self._reader.read(built)
 
     def _exchange_module(
