@@ -96,7 +96,10 @@ def _configuration(parts: Parts, config: ConfigClass) -> str:
     public = getattr(transformers, config.base.__name__, None) is config.base
     values = {
         "header": parts.header,
-        "imports": [f"from {'transformers' if public else config.base.__module__} import {config.base.__name__}"],
+        "imports": [
+            *(["from dataclasses import field", ""] if any("field(" in f.text for *_, f in config.fields) else []),
+            f"from {'transformers' if public else config.base.__module__} import {config.base.__name__}",
+        ],
         "name": config.name,
         "base": config.base.__name__,
         "model_type": f'"{parts.name}"',

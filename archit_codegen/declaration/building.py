@@ -1,5 +1,6 @@
 """Builds an emitted class from the config of the live model: on meta for its structure, and with real weights."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,20 +10,13 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel, initialization
 
 Build = Callable[[type[nn.Module]], nn.Module]
-NOT_PASSED = (
-    "model_type", "architectures", "auto_map", "transformers_version", "dtype", "torch_dtype", "_name_or_path",
-)  # fmt: skip
 
 
 def config_of(config_class: type[PreTrainedConfig], live: PreTrainedConfig) -> PreTrainedConfig:
     """A config of the emitted class with the values of the live one; attention and experts run as they do there."""
-    values = {name: value for name, value in live.to_dict().items() if name not in NOT_PASSED}
-    for name, kind in config_class.sub_configs.items():
-        # The native `model_type` is kept only where it decides the class of the inner config.
-        if isinstance(values.get(name), dict) and issubclass(kind, PreTrainedConfig):
-            values[name] = {key: value for key, value in values[name].items() if key not in NOT_PASSED}
-    config = config_class(**values)
-    pass_implementations(live, config)
+    # Not from `to_dict()`: it turns tuples into lists, and gives fields that are computed a value of their own.
+    config = copy.deepcopy(live)
+    config.__class__ = config_class
     return config
 
 
@@ -40,11 +34,28 @@ def transformers_build(live: PreTrainedModel) -> Build:
     """How a root class of transformers is built: from its own config class, with the live model's values."""
 
     def build(root: type[Any]) -> nn.Module:
-        model = root(config_of(root.config_class, live.config))
+        config = config_of(root.config_class, live.config)
+        if not has_experts(live):
+            without_experts(config)
+        model = root(config)
         assert isinstance(model, nn.Module)
         return model
 
     return build
+
+
+def has_experts(model: nn.Module) -> bool:
+    """Whether a module of the model looks its implementation up; `use_experts_implementation` marks it so."""
+    return any("_is_expert_parallel" in vars(module) for module in model.modules())
+
+
+def without_experts(config: PreTrainedConfig) -> None:
+    """No experts, no implementation: the emitted file cannot set one that the file of the original could."""
+    config._experts_implementation_internal = None
+    for name in config.sub_configs:
+        inner = getattr(config, name, None)
+        if isinstance(inner, PreTrainedConfig):
+            without_experts(inner)
 
 
 @contextmanager

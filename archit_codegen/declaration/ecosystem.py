@@ -50,18 +50,31 @@ def config_class(config: Any, suffix: str) -> ConfigClass | None:
     if not isinstance(config, PreTrainedConfig):
         return None
     cls = type(config)
-    declared = _declared_fields(cls)
+    declared = _declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
     fields = tuple(
-        (name, "object" if value is None else type(value).__name__, Literal(write_literal(value)))
+        _field(name, value)
         for name, value in sorted(added.items())
         if is_writable(value) and not literal_names(value) and is_plain_identifier(name)
     )
     return ConfigClass(f"{cls.__name__}{suffix}", cls, fields)
 
 
+@cache
 def _declared_fields(cls: type) -> frozenset[str]:
+    """Fields, properties and what the class computes for itself."""
     names = {"model_type", "transformers_version", "_name_or_path", "auto_map", "architectures", "dtype"}
     for base in cls.__mro__:
         names |= set(getattr(base, "__annotations__", ())) | set(vars(base))
+    try:
+        names |= set(cls().to_dict())
+    except (TypeError, ValueError, AttributeError, KeyError):
+        return frozenset(names)  # a config without defaults computes nothing from them
     return frozenset(names)
+
+
+def _field(name: str, value: object) -> tuple[str, str, Literal]:
+    text = write_literal(value)
+    if isinstance(value, list | dict | set):
+        text = f"field(default_factory=lambda: {text})"
+    return name, "object" if value is None else type(value).__name__, Literal(text)

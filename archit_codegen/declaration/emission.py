@@ -72,7 +72,8 @@ class Emitter:
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
-        plan = make_plan(forced(self.delta, self.forced), self.options.suffix, self.facts(names))
+        wanted = self.forced | self.bench.built_by_config
+        plan = make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names))
         copy = self.options.copy_user_code
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy)
         ordered = self._ordered(plan)
@@ -111,7 +112,7 @@ class Emitter:
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
-            forced=self.forced,
+            forced=self.forced | self.bench.built_by_config,
             restores=self._restores(names),
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
@@ -155,7 +156,7 @@ class Emitter:
         originals = {name: ref.name for ref, new in plan.present.items() for name in new}
         if self.config is not None:
             originals[self.config.name] = self.config.base.__name__
-        check_text(source.dedented, text, variant, originals)
+        check_text(source.dedented, text, variant, originals, str(scope.get("__package__") or ""))
         given = {**GIVEN, **names.imports, **bindings.imports}
         for name in names.imports:
             bindings.imports.setdefault(name, names.imports[name])
@@ -182,7 +183,7 @@ class Emitter:
         single = {}
         if self.config is not None and scope.get(self.config.base.__name__) is self.config.base:
             single[self.config.base.__name__] = self.config.name
-        return Renames(present, single)
+        return Renames(present, single, str(scope.get("__package__") or ""))
 
 
 def _closure_scope(cls: type) -> Mapping[str, Any]:

@@ -61,6 +61,7 @@ class Reader:
         self.tensors: dict[int, str] = {}
         self.configs: dict[int, ConfigFact] = {}
         self.default = default_dtype(root)
+        self.experts = any("_is_expert_parallel" in vars(module) for module in root.modules())
         # Class names and patterns are compared by what they hit, since a variant has another name.
         self.unsplit = union(root, "_no_split_modules")
         self.in_float32 = [re.compile(text) for text in sorted(union(root, *KEEP_IN_FLOAT32))]
@@ -154,7 +155,7 @@ class Reader:
         if id(config) not in self.configs:
             implementations = {
                 "attention implementation": config._attn_implementation,
-                "experts implementation": config._experts_implementation,
+                **({"experts implementation": config._experts_implementation} if self.experts else {}),
             }
             self.configs[id(config)] = ConfigFact({**declared(config.to_dict()), **implementations})
         return self.configs[id(config)]
@@ -209,7 +210,8 @@ def key_text(key: object) -> str:
 
 
 def function_fact(function: types.FunctionType) -> tuple[object, ...]:
-    return ("function", function.__name__, code_fact(function.__code__))
+    """What a function does; its name is the package's to choose, where it was a lambda."""
+    return ("function", code_fact(function.__code__))
 
 
 def code_fact(code: types.CodeType) -> tuple[object, ...]:

@@ -41,7 +41,14 @@ class Process:
                 for name in vars(base):
                     found.pop(name, None)  # an override hides what was patched above it
                 if not _is_fixed(base):
-                    found |= dict(_patched_methods(base))
+                    patched = dict(_patched_methods(base))
+                    if patched and base.__module__.partition(".")[0] == "torch":
+                        raise UnsupportedChange(
+                            f"{base.__module__}.{base.__qualname__}.{min(patched)}",
+                            "a class of torch's own was patched in this process, for every model alike",
+                            "Undo that, and patch the modules that it is meant for.",
+                        )
+                    found |= patched
             self._methods[cls] = found
         return self._methods[cls]
 

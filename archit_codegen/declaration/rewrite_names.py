@@ -12,11 +12,13 @@ from .edits import Constructs, Variant
 class Renames:
     """For a name in the original module: the classes that stand in its place, the new names first used first.
 
-    ``single`` are names that are simply exchanged (the config class).
+    ``single`` are names that are simply exchanged (the config class); ``package`` is the original's, from which its
+    relative imports start.
     """
 
     present: Mapping[str, tuple[str, ...]]
     single: Mapping[str, str]
+    package: str = ""
 
 
 def follow_names(node: cst.ClassDef, variant: Variant, renames: Renames) -> cst.ClassDef:
@@ -55,6 +57,16 @@ class _Follower(cst.CSTTransformer):
 
     def leave_AnnAssign(self, original_node: cst.AnnAssign, updated_node: cst.AnnAssign) -> cst.AnnAssign:
         return updated_node.with_changes(target=original_node.target)
+
+    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
+        if not original_node.relative or not self._renames.package:
+            return original_node
+        parts = self._renames.package.split(".")
+        base = ".".join(parts[: len(parts) - len(original_node.relative) + 1])
+        tail = f".{cst.Module([]).code_for_node(original_node.module)}" if original_node.module else ""
+        name = cst.parse_expression(base + tail)
+        assert isinstance(name, cst.Name | cst.Attribute)
+        return original_node.with_changes(relative=[], module=name)
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
         name = original_node.value

@@ -12,8 +12,9 @@ from .edits import Assign, InitWeights, LoopEdit, Method, SiteEdit, Statement, V
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def check_text(original: str, emitted: str, variant: Variant, names: Mapping[str, str]) -> None:
-    """``names`` maps every emitted name (variants, config class, aliases) to the original one.
+def check_text(original: str, emitted: str, variant: Variant, names: Mapping[str, str], package: str) -> None:
+    """``names`` maps every emitted name (variants, config class, aliases) to the original one; ``package`` is where the
+    original's relative imports start.
 
     Raises:
         ValidationFailed: a function differs that the plan leaves alone.
@@ -23,7 +24,7 @@ def check_text(original: str, emitted: str, variant: Variant, names: Mapping[str
     for name, function in before.items():
         if name in touched:
             continue
-        if name not in after or _shape(after[name], names) != _shape(function, {}):
+        if name not in after or _shape(after[name], names, package) != _shape(function, {}, package):
             raise ValidationFailed(
                 f"{variant.name}.{name}", "the text differs from the original where nothing was planned"
             )
@@ -56,22 +57,29 @@ def _functions(text: str) -> dict[str, Function]:
     return found
 
 
-def _shape(function: Function, names: Mapping[str, str]) -> str:
-    return ast.dump(_Original(names).visit(function))
+def _shape(function: Function, names: Mapping[str, str], package: str) -> str:
+    return ast.dump(_Original(names, package).visit(function))
 
 
 class _Original(ast.NodeTransformer):
     """Emitted names become the original ones, and a tuple of one class's variants that class."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
+    def __init__(self, names: Mapping[str, str], package: str) -> None:
+        self._names, self._package = names, package.split(".")
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
+        if not node.level:
+            return node
+        base = self._package[: len(self._package) - node.level + 1]
+        return ast.ImportFrom(".".join([*base, *([node.module] if node.module else [])]), node.names, 0)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.Name(self._names.get(node.id, node.id), node.ctx)
 
     def visit_Tuple(self, node: ast.Tuple) -> ast.expr:
+        renamed = any(isinstance(element, ast.Name) and element.id in self._names for element in node.elts)
         self.generic_visit(node)
-        if not all(isinstance(element, ast.Name) for element in node.elts) or not self._names:
+        if not renamed:
             return node
         unique = list({ast.dump(element): element for element in node.elts}.values())
         return unique[0] if len(unique) == 1 < len(node.elts) else ast.Tuple(unique, node.ctx)

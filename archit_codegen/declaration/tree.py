@@ -13,7 +13,8 @@ from .record import Call
 from .signature import bound_arguments
 from .values import Values, class_ref
 
-CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict)
+# A plain `nn.Module()` holds what was put into it, as the lists do.
+CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict, nn.Module)
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 # State that no class declares: set by loading, by training set-up, or derived by `post_init` from what is declared.
 NO_DECLARATION = frozenset(nn.Module().__dict__) | {
@@ -46,6 +47,8 @@ NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "_loss_function",
     "_auto_class",
     "_compiled_call",
+    "_flat_weights",
+    "_flat_weight_refs",
 }
 
 

@@ -160,7 +160,8 @@ class Workbench:
         ):
             return self._reader.modules[reference.key]
         node = self._live_reader.read(value)
-        construction, built = self.construct(node, None, path)
+        holds = reference is not None and any(class_ref(type(m)) == reference.cls for m in value.modules())
+        construction, built = self.construct(node, reference if holds else None, path)
         nested.append((built.key, construction))
         return self._reader.modules[built.key]
 
@@ -168,6 +169,17 @@ class Workbench:
         return self._values.code(value)
 
     # --- what the plan asks
+
+    @property
+    def built_by_config(self) -> frozenset[ClassRef]:
+        """Classes that an Auto class chose by the type of the root's config, which will be another."""
+        return frozenset(
+            class_ref(call.cls)
+            for call in self._seen.calls.values()
+            if not call.direct
+            and issubclass(call.cls, PreTrainedModel)
+            and any(value is self._config for value in (*(call.args or ()), *call.kwargs.values()))
+        )
 
     def lineage(self, cls: ClassRef) -> tuple[CodeRef, ...]:
         """The class and its bases; of the bases, not those of torch and Python."""

@@ -166,8 +166,9 @@ def weights_untied(surgery: Surgery) -> None:
 
 def weights_tied(surgery: Surgery) -> None:
     """The config's switch is turned on where the class has no ties of its own, as the compiler asks for."""
-    if not surgery.model.config.tie_word_embeddings and not surgery.model.all_tied_weights_keys:
-        surgery.model.config.tie_word_embeddings = True
+    config = surgery.model.config
+    if not getattr(config, "tie_word_embeddings", False) and not surgery.model.all_tied_weights_keys:
+        config.tie_word_embeddings = True
     by_shape: dict[tuple[int, ...], list[Slot]] = {}
     for slot in surgery.slots(is_linear):
         by_shape.setdefault(tuple(slot.module.weight.shape), []).append(slot)

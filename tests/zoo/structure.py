@@ -190,7 +190,7 @@ def steps(code: CodeType) -> tuple[tuple[str, Any], ...]:
 def values_of(live: PreTrainedConfig, wanted: type[PreTrainedConfig]) -> dict[str, Any]:
     """As `to_dict`, which turns tuples into lists; `model_type` only where it decides the class of an inner config."""
     values = {name: value for name, value in live.to_dict().items() if name != "model_type"}
-    held = {name: getattr(live, name, None) for name in values}
+    held = {name: vars(live).get(name) for name in values}  # some configs refuse to tell what differs by layer
     inner = {name for name, kind in wanted.sub_configs.items() if issubclass(kind, PreTrainedConfig)}
     for name, value in held.items():
         if isinstance(value, (tuple, list)):
