@@ -1,5 +1,6 @@
 """The command line: what it prints, its exit codes, and how little it imports to say so."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from torch import nn
 
+import archit_codegen
 from archit_codegen import __version__, errors
 from archit_codegen.cli import main
 from archit_codegen.declaration.changes import Difference
@@ -198,7 +200,10 @@ def test_nothing_heavy_is_imported_before_it_is_needed(arguments: list[str], tmp
         "import sys\nfrom archit_codegen.cli import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)\n"
     )
+    # The tests run from a checkout that need not be installed; a process in another folder has to be told of it.
+    environment = {**os.environ, "PYTHONPATH": str(Path(archit_codegen.__file__).parent.parent)}
     run = subprocess.run(
-        [sys.executable, "-c", probe, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", probe, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
+    assert run.returncode == 0, run.stderr
     assert HEAVY.isdisjoint(run.stderr.splitlines()[-1].split())

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from transformers import BertConfig, BertModel, PreTrainedModel
+from transformers.utils import is_peft_available
 
 from archit_codegen.declaration.record import recorded_call
 from archit_codegen.errors import SurgeryError
@@ -106,6 +107,23 @@ def test_quantized_weights_are_needed(tmp_path: Path, checkpoint: Path) -> None:
         f"def build():\n    return BertModel.from_pretrained({str(checkpoint)!r}, quantization_config={{'a': 1}})\n",
     )
     assert "quantization_config" in failure(tmp_path) and "weights = true" in failure(tmp_path)
+
+
+@pytest.mark.parametrize("adapter", ["{'revision': None}", "{}", "None"])
+def test_the_auto_classes_pass_on_that_there_is_no_adapter(tmp_path: Path, checkpoint: Path, adapter: str) -> None:
+    call = f"BertModel.from_pretrained({str(checkpoint)!r}, adapter_kwargs={adapter})"
+    write(tmp_path, f"def build():\n    return {call}\n")
+    assert isinstance(run(tmp_path), BertModel)
+
+
+@pytest.mark.parametrize("more", ["adapter_kwargs={'_adapter_model_path': 'x'}", "revision=None"])
+def test_the_weights_of_an_adapter_are_needed(tmp_path: Path, checkpoint: Path, more: str) -> None:
+    if "adapter" not in more:
+        if not is_peft_available():
+            pytest.skip("without peft, transformers looks for no adapter")
+        (checkpoint / "adapter_config.json").write_text("{}")
+    write(tmp_path, f"def build():\n    return BertModel.from_pretrained({str(checkpoint)!r}, {more})\n")
+    assert "comes with an adapter" in failure(tmp_path) and "weights = true" in failure(tmp_path)
 
 
 def test_spelling_mistakes(tmp_path: Path) -> None:

@@ -1,123 +1,15 @@
 """Packages written by hand for a tiny RoBERTa: right ones pass, each planted mistake is caught by name."""
 
-import random
 import sys
 
 import pytest
 import torch
 from torch import nn
-from transformers import AutoConfig, RobertaConfig, RobertaForMaskedLM
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING
-from transformers.utils import logging
 
 from archit_codegen.declaration.loading import isolated_registries, load_package, unload_package
 from archit_codegen.declaration.validate import validate
 from archit_codegen.errors import ValidationFailed
-
-ROBERTA = "transformers.models.roberta.modeling_roberta"
-TINY = {
-    "vocab_size": 40,
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 24,
-    "max_position_embeddings": 20,
-}
-ORIGINS = {
-    "RobertaForMaskedLMNew": f"{ROBERTA}:RobertaForMaskedLM",
-    "RobertaEmbeddingsNew": f"{ROBERTA}:RobertaEmbeddings",
-    "Halved": f"{__name__}:Halved",
-}
-
-INIT = """
-from .configuration_tiny import RobertaConfigNew
-from .modeling_tiny import RobertaForMaskedLMNew
-from transformers import AutoConfig, AutoModelForMaskedLM
-
-AutoConfig.register("tiny", RobertaConfigNew, exist_ok=True)
-AutoModelForMaskedLM.register(RobertaConfigNew, RobertaForMaskedLMNew, exist_ok=True)
-RobertaConfigNew.register_for_auto_class()
-RobertaForMaskedLMNew.register_for_auto_class("AutoModelForMaskedLM")
-"""
-CONFIGURATION = """
-from transformers import RobertaConfig
-
-
-class RobertaConfigNew(RobertaConfig):
-    model_type = "tiny"
-    more: int = 3
-"""
-MODELING = """
-import torch
-from torch import nn
-from transformers.models.roberta.modeling_roberta import RobertaEmbeddings, RobertaForMaskedLM, RobertaSelfOutput
-
-from .configuration_tiny import RobertaConfigNew
-
-
-class RobertaEmbeddingsNew(RobertaEmbeddings):
-    pass
-
-
-class Halved(nn.Module):
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x):
-        return x * self.factor
-
-
-class RobertaForMaskedLMNew(RobertaForMaskedLM):
-    config: RobertaConfigNew
-
-    def __init__(self, config):
-        super().__init__(config)
-        {body}
-        self.post_init()
-"""
-
-
-class Halved(nn.Module):
-    def __init__(self, factor):
-        super().__init__()
-        self.factor = factor
-
-    def forward(self, x):
-        return x * self.factor
-
-
-def package(body, init_weights=""):
-    return {
-        "tiny/__init__.py": INIT,
-        "tiny/configuration_tiny.py": CONFIGURATION,
-        "tiny/modeling_tiny.py": MODELING.replace("{body}", body) + init_weights,
-    }
-
-
-def roberta(**changes):
-    with torch.random.fork_rng([]):
-        torch.manual_seed(1)
-        return RobertaForMaskedLM(RobertaConfig(**TINY, **changes))
-
-
-def with_eps():
-    live = roberta()
-    live.roberta.encoder.layer[1].output.LayerNorm.eps = 0.001
-    return live
-
-
-EPS = "self.roberta.encoder.layer[1].output.LayerNorm.eps = 0.001"
-
-
-def check(live, files, **more):
-    return validate(live, "tiny", files, "RobertaForMaskedLMNew", ORIGINS, more.pop("inputs", None), **more)
-
-
-def refused(live, files):
-    with pytest.raises(ValidationFailed) as caught:
-        check(live, files)
-    return caught.value
+from tests.hand_written import EPS, ORIGINS, Halved, check, half_layer, package, refused, roberta, with_eps
 
 
 def frozen(live):
@@ -134,10 +26,6 @@ def dropped(live):
 
 def untied(live):
     live.lm_head.decoder.weight = nn.Parameter(live.lm_head.decoder.weight.detach().clone())
-
-
-def half_layer(live):
-    live.roberta.encoder.layer[0].to(torch.bfloat16)
 
 
 def test_right_package_passes():
@@ -303,39 +191,3 @@ def test_other_roots_are_built_by_the_caller():
     assert (result.outputs_compared, result.reloaded, result.notes) == (True, False, ())
     with pytest.raises(ValidationFailed, match=r"parameter weight.shape is \(5, 5\), should be \(4, 4\)"):
         validate(Plain(4), "plain", files, "PlainNew", origins, build=lambda root: root(5))
-
-
-def test_nothing_is_left_behind():
-    live = with_eps().train()
-    live.roberta.encoder.eval()
-    live.lm_head.dense.weight.grad = torch.ones(16, 16)
-    flags = [module.training for module in live.modules()]
-    hooks = [len(module._forward_hooks) for module in live.modules()]
-    state = {name: tensor.clone() for name, tensor in live.state_dict().items()}
-    attributes = [list(vars(module)) for module in live.modules()]
-    config, verbosity = live.config.to_dict(), logging.get_verbosity()
-    randomness, python, path = torch.get_rng_state(), random.getstate(), list(sys.path)
-    modules = set(sys.modules)
-    check(live, package(EPS))
-    assert flags == [module.training for module in live.modules()]
-    assert hooks == [len(module._forward_hooks) for module in live.modules()]
-    assert attributes == [list(vars(module)) for module in live.modules()]
-    assert all(torch.equal(tensor, state[name]) for name, tensor in live.state_dict().items())
-    assert config == live.config.to_dict()
-    assert live.lm_head.dense.weight.grad.equal(torch.ones(16, 16))
-    assert torch.equal(randomness, torch.get_rng_state())
-    assert (python, path, verbosity) == (random.getstate(), list(sys.path), logging.get_verbosity())
-    assert not [name for name in set(sys.modules) - modules if name.startswith("_archit_codegen")]
-    assert "tiny" not in CONFIG_MAPPING
-
-
-def test_two_versions_live_in_one_process():
-    with isolated_registries():
-        first, second = load_package("tiny", package("self.a = 1")), load_package("tiny", package("self.a = 2"))
-        assert first is not second
-        assert first.RobertaConfigNew is not second.RobertaConfigNew
-        assert AutoConfig.for_model("tiny").more == 3
-    with pytest.raises(ValueError, match="tiny"):
-        AutoConfig.for_model("tiny")
-    for loaded in (first, second):
-        unload_package(loaded)

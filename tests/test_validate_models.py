@@ -5,8 +5,8 @@ import torch
 
 from archit_codegen.declaration.validate import validate
 from archit_codegen.errors import ValidationFailed
+from tests.hand_written import EPS, check, half_layer, package, refused, roberta, with_eps
 from tests.test_inputs import CASES, tiny
-from tests.test_validate import EPS, check, half_layer, package, refused, roberta, with_eps
 
 
 def renamed(model, config, marker):

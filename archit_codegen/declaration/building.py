@@ -51,7 +51,7 @@ def has_experts(model: nn.Module) -> bool:
 
 def without_experts(config: PreTrainedConfig) -> None:
     """No experts, no implementation: the emitted file cannot set one that the file of the original could."""
-    config._experts_implementation_internal = None
+    config._experts_implementation_internal = "eager"
     for name in config.sub_configs:
         inner = getattr(config, name, None)
         if isinstance(inner, PreTrainedConfig):

@@ -8,7 +8,7 @@ import libcst as cst
 
 from .edits import ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Variant
 from .ir import Site
-from .rewrite_body import edit_initialiser, extend_init_weights, replace_method, set_class_attribute
+from .rewrite_body import edit_initialiser, extend_init_weights, on_lines, replace_method, set_class_attribute
 from .rewrite_names import Renames, follow_names
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
@@ -21,7 +21,8 @@ class UnplacedEdit(Exception):
 def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
     """The text of the variant: the declared class with its edits and the names that follow."""
     module = cst.parse_module(source.dedented)
-    (statement,) = (node for node in module.body if isinstance(node, cst.ClassDef))
+    (written,) = (node for node in module.body if isinstance(node, cst.ClassDef))
+    statement = on_lines(written)
     new: cst.ClassDef = _edit_sites(statement, source, variant.edits)
     new = edit_initialiser(new, variant.edits)
     for edit in variant.edits:

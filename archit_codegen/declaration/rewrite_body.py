@@ -39,15 +39,23 @@ def edit_initialiser(node: cst.ClassDef, edits: Sequence[SourceEdit]) -> cst.Cla
     return node.with_changes(body=node.body.with_changes(body=body))
 
 
+def on_lines(node: cst.ClassDef) -> cst.ClassDef:
+    """The class with its statements on lines of their own, also where it was written on one."""
+    return node if isinstance(node.body, cst.IndentedBlock) else node.with_changes(body=_block(node.body))
+
+
 def _blocked(function: cst.CSTNode) -> cst.FunctionDef:
-    """The function with its statements on lines of their own, also where it was written on one."""
     assert isinstance(function, cst.FunctionDef)
-    if not isinstance(function.body, cst.SimpleStatementSuite):
-        return function
-    lines = [
-        cst.SimpleStatementLine([s.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)]) for s in function.body.body
-    ]
-    return function.with_changes(body=cst.IndentedBlock(lines))
+    return (
+        function if isinstance(function.body, cst.IndentedBlock) else function.with_changes(body=_block(function.body))
+    )
+
+
+def _block(suite: cst.BaseSuite) -> cst.IndentedBlock:
+    assert isinstance(suite, cst.SimpleStatementSuite)
+    return cst.IndentedBlock(
+        [cst.SimpleStatementLine([s.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)]) for s in suite.body]
+    )
 
 
 def _assigned(function: cst.FunctionDef, edit: Assign) -> cst.FunctionDef | None:
@@ -154,7 +162,10 @@ def extend_init_weights(node: cst.ClassDef, edit: InitWeights) -> cst.ClassDef:
 
 
 def _is_pass(item: cst.CSTNode) -> bool:
-    return isinstance(item, cst.SimpleStatementLine) and isinstance(item.body[0], cst.Pass)
+    if not isinstance(item, cst.SimpleStatementLine):
+        return False
+    only = item.body[0]
+    return isinstance(only, cst.Pass) or (isinstance(only, cst.Expr) and isinstance(only.value, cst.Ellipsis))
 
 
 def _spaced(new: cst.CSTNode, old: cst.FunctionDef | None, blank: bool) -> cst.CSTNode:

@@ -13,8 +13,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def check_text(original: str, emitted: str, variant: Variant, names: Mapping[str, str], package: str) -> None:
-    """``names`` maps every emitted name (variants, config class, aliases) to the original one; ``package`` is where the
-    original's relative imports start.
+    """``names`` maps every emitted name (variants, config class, aliases) to the original one; ``package`` is where
+    the original's relative imports start.
 
     Raises:
         ValidationFailed: a function differs that the plan leaves alone.

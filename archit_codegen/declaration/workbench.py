@@ -193,7 +193,7 @@ class Workbench:
     def follows(self, cls: ClassRef) -> bool:
         """Whether a base class is emitted with its variants: the model classes, which name the config class."""
         live = self.classes.get(cls)
-        return live is not None and issubclass(live, PreTrainedModel) and live is not PreTrainedModel
+        return live is not None and issubclass(live, PreTrainedModel) and live.__module__ != PreTrainedModel.__module__
 
     def holds(self, expression: str, path: str, value: Literal) -> bool:
         """Whether an expression over ``config`` has a value, for the config at a path."""

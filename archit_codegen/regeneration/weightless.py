@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import find_adapter_config_file, is_peft_available
 
 DOWNLOAD = ("cache_dir", "force_download", "local_files_only", "proxies", "revision", "subfolder", "token")
 """What says where the config is."""
@@ -18,7 +19,7 @@ LOADING = (
     *("distributed_config", "device_mesh", "tp_plan", "tp_size", "allow_all_kernels"),
 )
 """What says how weights are read and where they go; without weights there is nothing to say."""
-NEEDS_WEIGHTS = ("quantization_config", "gguf_file", "state_dict", "fusion_config", "kernel_config", "adapter_kwargs")
+NEEDS_WEIGHTS = ("quantization_config", "gguf_file", "state_dict", "fusion_config", "kernel_config")
 """What makes another model of the one that the config describes."""
 
 
@@ -48,6 +49,8 @@ def _from_config_only(cls: Any, /, name_or_path: Any, *args: Any, config: Any = 
     wants_info = kwargs.pop("output_loading_info", False)
     dtype = _first(kwargs.pop("dtype", None), kwargs.pop("torch_dtype", None))
     where = {name: kwargs.pop(name) for name in (*DOWNLOAD, *CONFIG_ONLY) if name in kwargs}
+    if _has_adapter(name_or_path, kwargs.pop("adapter_kwargs", None) or {}, where):
+        raise WeightsNeeded(f"{name_or_path} comes with an adapter")
     if isinstance(config, PreTrainedConfig):
         config = copy.deepcopy(config)
     else:
@@ -58,6 +61,18 @@ def _from_config_only(cls: Any, /, name_or_path: Any, *args: Any, config: Any = 
         raise WeightsNeeded(f"{name_or_path} is quantized")
     model = _build(cls, config, args, kwargs, dtype)
     return (model.eval(), _nothing_loaded()) if wants_info else model.eval()
+
+
+def _has_adapter(name_or_path: Any, adapter: dict[str, Any], where: dict[str, Any]) -> bool:
+    """Whether transformers would load a PEFT adapter. The Auto classes name the one they found, and pass a dict
+    without a path where there is none."""
+    if adapter.get("_adapter_model_path") is not None:
+        return True
+    if name_or_path is None or not is_peft_available():
+        return False
+    download = {name: value for name, value in where.items() if name in DOWNLOAD} | adapter
+    download.pop("_adapter_model_path", None)
+    return find_adapter_config_file(name_or_path, **download) is not None
 
 
 def _first(dtype: Any, older_name: Any) -> Any:

@@ -8,7 +8,7 @@ import copy
 import dis
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -195,8 +195,9 @@ def values_of(live: PreTrainedConfig, wanted: type[PreTrainedConfig]) -> dict[st
     for name, value in held.items():
         if isinstance(value, (tuple, list)):
             values[name] = copy.deepcopy(value)
-        elif isinstance(value, PreTrainedConfig) and name in inner:
-            values[name] = values_of(value, wanted.sub_configs[name])
+        elif isinstance(value, PreTrainedConfig):
+            kind = {} if name in inner else {"model_type": value.model_type}
+            values[name] = kind | values_of(value, wanted.sub_configs[name] if name in inner else type(value))
     return values
 
 
@@ -216,7 +217,19 @@ def plain_defaults(function: FunctionType) -> object:
 
 def code_of(code: CodeType, suffix: str, names: Mapping[str, object]) -> object:
     body = [(name, operand(name, value, suffix, names)) for name, value in steps(code)]
-    return code.co_varnames, code.co_freevars, body
+    return code.co_varnames, code.co_freevars, list(with_one_variant(body))
+
+
+def with_one_variant(body: list[tuple[str, object]]) -> Iterator[tuple[str, object]]:
+    """`isinstance(module, (LayerWithX, LayerWithX2))` is `isinstance(module, Layer)`, on both sides."""
+    kept: list[tuple[str, object]] = []
+    for step in body:
+        if step[0] == "BUILD_TUPLE" and kept and kept[-1][0] == "LOAD_GLOBAL":
+            while len(kept) > 1 and kept[-1] == kept[-2]:
+                kept.pop()
+            continue  # how many there are is said by the steps before
+        kept.append(step)
+    yield from kept
 
 
 def operand(step: str, value: object, suffix: str, names: Mapping[str, object]) -> object:

@@ -1,0 +1,129 @@
+"""Code that was changed in the process: methods of an object, of a class, functions and classes of a module."""
+
+import types
+
+import pytest
+import torch
+from torch import nn
+from transformers.models.bert import modeling_bert
+from transformers.models.llama import modeling_llama
+
+from tests.small import bert, check, check_without_patch, llama
+
+
+def halved(self, x):
+    return 0.5 * self.down_proj(self.act_fn(self.gate_proj(x)) * self.up_proj(x))
+
+
+def test_method_of_one_object() -> None:
+    live = llama()
+    live.model.layers[1].mlp.forward = types.MethodType(halved, live.model.layers[1].mlp)
+    check(live, "???")
+
+
+def test_lambda() -> None:
+    live = llama()
+    live.model.layers[1].mlp.forward = lambda x: torch.tanh(x) * 2
+    check(live, "???")
+
+
+def test_closure_over_a_constant() -> None:
+    live, factor = llama(), 0.25
+
+    def forward(self, x):
+        return self.down_proj(self.up_proj(x)) * factor
+
+    live.model.layers[1].mlp.forward = types.MethodType(forward, live.model.layers[1].mlp)
+    check(live, "???")
+
+
+def scaled_by(factor: float):
+    def forward(self, x):
+        return self.down_proj(self.up_proj(x)) * factor
+
+    return forward
+
+
+def test_three_closures_over_different_constants() -> None:
+    live = llama()
+    for index, layer in enumerate(live.model.layers):
+        layer.mlp.forward = types.MethodType(scaled_by(0.5 + index), layer.mlp)
+    check(live, "???")
+
+
+def test_a_patch_calls_the_original() -> None:
+    live = llama()
+    mlp = live.model.layers[1].mlp
+    original = mlp.forward
+
+    def forward(x):
+        return original(x) * 0.25
+
+    mlp.forward = forward
+    check(live, "???")
+
+
+def test_method_added() -> None:
+    live = llama()
+    live.model.layers[1].mlp.twice = types.MethodType(halved, live.model.layers[1].mlp)
+    check(live, "???")
+
+
+def test_method_of_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", halved)
+    check_without_patch(llama(), monkeypatch, "???")
+
+
+def test_method_of_a_class_calls_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = modeling_bert.BertIntermediate.forward
+
+    def forward(self, hidden_states):
+        return original(self, hidden_states) * 0.5
+
+    monkeypatch.setattr(modeling_bert.BertIntermediate, "forward", forward)
+    check_without_patch(bert(), monkeypatch, "???")
+
+
+def rotate_half(x):
+    return -x
+
+
+def test_function_of_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling_llama, "rotate_half", rotate_half)
+    check_without_patch(llama(), monkeypatch, "???")
+
+
+def apply_rotary_pos_emb(q, k, cos, sin, unsqueeze_dim=1):
+    return q * cos.unsqueeze(unsqueeze_dim), k * cos.unsqueeze(unsqueeze_dim)
+
+
+def test_function_of_a_module_with_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling_llama, "apply_rotary_pos_emb", apply_rotary_pos_emb)
+    check_without_patch(llama(), monkeypatch, "???")
+
+
+class NarrowMLP(nn.Module):
+    """One linear instead of three."""
+
+    def __init__(self, config) -> None:
+        super().__init__()
+        self.only = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, x):
+        return self.only(x)
+
+
+def test_class_of_a_module_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling_llama, "LlamaMLP", NarrowMLP)
+    check_without_patch(llama(), monkeypatch, "???")
+
+
+class LoudMLP(modeling_llama.LlamaMLP):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+def test_class_of_an_object_changed() -> None:
+    live = llama()
+    live.model.layers[1].mlp.__class__ = LoudMLP
+    check(live, "???")

@@ -1,0 +1,124 @@
+"""Lists of layers: permuted, shortened, repeated, shared, wrapped."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import nn
+
+import archit_codegen as archit
+from tests.small import bert, check, llama
+
+HOW = pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "unrecorded"])
+
+
+def recording(recorded: bool):
+    return archit.record() if recorded else nullcontext()
+
+
+@HOW
+def test_permuted(recorded: bool) -> None:
+    with recording(recorded):
+        live = bert()
+        layers = live.bert.encoder.layer
+        layers[0], layers[2] = layers[2], layers[0]
+    check(live, "???", saved=recorded)
+
+
+@HOW
+def test_dropped(recorded: bool) -> None:
+    with recording(recorded):
+        live = llama()
+        del live.model.layers[1]
+    check(live, "???", saved=recorded)
+
+
+@HOW
+def test_a_new_list_of_the_first_two(recorded: bool) -> None:
+    with recording(recorded):
+        live = bert()
+        live.bert.encoder.layer = nn.ModuleList(list(live.bert.encoder.layer)[:2])
+    check(live, "???", saved=recorded)
+
+
+@HOW
+def test_repeated(recorded: bool) -> None:
+    with recording(recorded):
+        live = bert()
+        live.bert.encoder.layer = nn.ModuleList([layer for layer in live.bert.encoder.layer for _ in range(2)])
+    check(live, "???", saved=recorded)
+
+
+@HOW
+def test_all_layers_shared(recorded: bool) -> None:
+    with recording(recorded):
+        live = bert()
+        for index in (1, 2):
+            live.bert.encoder.layer[index] = live.bert.encoder.layer[0]
+    check(live, "???", saved=recorded)
+
+
+def test_one_layer_differs() -> None:
+    live = bert()
+    live.bert.encoder.layer[1].attention.self.query = nn.Linear(8, 8, bias=False)
+    check(live, "???")
+
+
+def test_two_layers_differ() -> None:
+    live = bert()
+    live.bert.encoder.layer[0].output.dropout.p = 0.5
+    live.bert.encoder.layer[2].intermediate.dense = nn.Linear(8, 12, bias=False)
+    check(live, "???")
+
+
+class Scale(nn.Module):
+    """Multiplies what the wrapped module returns."""
+
+    def __init__(self, inner: nn.Module, factor: float = 0.5) -> None:
+        super().__init__()
+        self.inner, self.factor = inner, factor
+
+    def forward(self, *args, **kwargs):
+        return self.factor * self.inner(*args, **kwargs)
+
+
+@HOW
+def test_wrapped_twice(recorded: bool) -> None:
+    with recording(recorded):
+        live = bert()
+        layers = live.bert.encoder.layer
+        layers[2] = Scale(Scale(layers[2]), factor=0.25)
+    check(live, "???", saved=recorded)
+
+
+@HOW
+def test_every_layer_wrapped(recorded: bool) -> None:
+    with recording(recorded):
+        live = bert()
+        for index, layer in enumerate(live.bert.encoder.layer):
+            live.bert.encoder.layer[index] = Scale(layer)
+    check(live, "???", saved=recorded)
+
+
+class LoRA(nn.Module):
+    """Freezes the linear it wraps and learns a correction of low rank."""
+
+    def __init__(self, base: nn.Linear, rank: int) -> None:
+        super().__init__()
+        self.base, self.rank = base, rank
+        self.down = nn.Linear(base.in_features, rank, bias=False)
+        self.up = nn.Linear(rank, base.out_features, bias=False)
+        base.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.base(x) + self.up(self.down(x))
+
+
+@HOW
+def test_a_wrapper_freezes_its_base(recorded: bool) -> None:
+    with recording(recorded):
+        live = llama()
+        for layer in live.model.layers:
+            layer.self_attn.q_proj = LoRA(layer.self_attn.q_proj, rank=2)
+            layer.self_attn.v_proj = LoRA(layer.self_attn.v_proj, rank=3)
+    check(live, "???", saved=False)
