@@ -123,7 +123,8 @@ class Judgement:
         assert emitted and renamed, f"{where}: {ours.__qualname__} became {theirs.__module__}.{theirs.__qualname__}"
 
     def compare_attributes(self, ours: nn.Module, theirs: nn.Module, where: str) -> None:
-        mine, other = attributes(ours), attributes(theirs)
+        classes = (type(ours), type(theirs))
+        mine, other = attributes(ours, *classes), attributes(theirs, *classes)
         assert mine.keys() == other.keys(), f"{where}: attributes: {unequal(sorted(mine), sorted(other))}"
         for name, value in mine.items():
             renamed = isinstance(value, str) and other[name] in (value, value + self.suffix)
@@ -170,15 +171,15 @@ def describe(tensor: torch.Tensor | None) -> object:
     return type(tensor).__name__, tuple(tensor.shape), tensor.dtype, f"requires_grad={tensor.requires_grad}"
 
 
-def attributes(module: nn.Module) -> dict[str, object]:
-    """Plain attributes as comparable values; methods are judged by what they compute."""
+def attributes(module: nn.Module, *classes: type) -> dict[str, object]:
+    """Plain attributes as comparable values; methods, of either class, are judged by what they compute."""
     names = set(vars(module)) - INTERNAL - (BOOKKEEPING if isinstance(module, PreTrainedModel) else set())
     found = {name: getattr(module, name) for name in sorted(names)}
-    return {name: plain(value) for name, value in found.items() if not is_method(module, name, value)}
+    return {name: plain(value) for name, value in found.items() if not is_method(classes, name, value)}
 
 
-def is_method(module: nn.Module, name: str, value: object) -> bool:
-    return isinstance(value, (MethodType, FunctionType)) and hasattr(type(module), name)
+def is_method(classes: Iterable[type], name: str, value: object) -> bool:
+    return isinstance(value, (MethodType, FunctionType)) and any(hasattr(cls, name) for cls in classes)
 
 
 def plain(value: Any) -> object:

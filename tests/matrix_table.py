@@ -72,15 +72,8 @@ def main(families: list[str]) -> int:
 
 
 def write(block: str) -> None:
-    matrix, readme = ROOT / "docs" / "matrix.md", ROOT / "README.md"
-    matrix.parent.mkdir(exist_ok=True)
-    fresh = f"# The matrix\n\n{BEGIN}\n{END}\n"
-    for path, text in ((matrix, fresh), (readme, "")):
-        old = path.read_text() if path.exists() else text
-        new = replace_block(old, block)
-        if new != old:
-            path.write_text(new)
-            print(f"wrote {path.relative_to(ROOT)}")
+    readme = ROOT / "README.md"
+    readme.write_text(replace_block(readme.read_text("utf-8"), block), "utf-8")
 
 
 if __name__ == "__main__":

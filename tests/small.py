@@ -78,10 +78,15 @@ def plain_values(config: Any) -> dict[str, Any]:
 
 
 def said(files: Mapping[str, str], *lines: str) -> str:
+    """Every line is in the text, however it is wrapped there."""
     text = "\n".join(text for name, text in files.items() if name.endswith(".py"))
     for line in lines:
-        assert line in text, f"nowhere emitted: {line}\n{text}"
+        assert unwrapped(line) in unwrapped(text), f"nowhere emitted: {line}\n{text}"
     return text
+
+
+def unwrapped(text: str) -> str:
+    return "".join(text.split()).replace(",)", ")").replace(",]", "]")
 
 
 def refusal(live: Any, path: str, *says: str, kind: type[archit.ArchitError] = archit.UnsupportedChange) -> None:

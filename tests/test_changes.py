@@ -10,7 +10,11 @@ from tests.small import bert, check, llama, small, vit
 def test_attribute_set_in_place() -> None:
     live = llama()
     live.model.layers[1].self_attn.scaling = 0.125
-    check(live, "self.scaling = 0.125", "LlamaDecoderLayerWithX(config, layer_idx) if layer_idx == 1 else LlamaDecoderLayer(config, layer_idx)")
+    check(
+        live,
+        "self.scaling = 0.125",
+        "LlamaDecoderLayerWithX(config, layer_idx) if layer_idx == 1 else LlamaDecoderLayer(config, layer_idx)",
+    )
 
 
 def test_attribute_of_every_layer() -> None:
@@ -48,7 +52,7 @@ def test_bias_removed() -> None:
 def test_bias_added() -> None:
     live = llama()
     live.model.layers[1].mlp.up_proj.bias = nn.Parameter(torch.rand(12))
-    check(live, "            self.intermediate_size,\n            bias=True,")
+    check(live, "self.up_proj = nn.Linear(self.hidden_size, self.intermediate_size)")
 
 
 def test_linear_constructed_without_bias() -> None:

@@ -18,13 +18,13 @@ def halved(self, x):
 def test_method_of_one_object() -> None:
     live = llama()
     live.model.layers[1].mlp.forward = types.MethodType(halved, live.model.layers[1].mlp)
-    check(live, "???")
+    check(live, "return 0.5 * self.down_proj(self.act_fn(self.gate_proj(x)) * self.up_proj(x))")
 
 
 def test_lambda() -> None:
     live = llama()
     live.model.layers[1].mlp.forward = lambda x: torch.tanh(x) * 2
-    check(live, "???")
+    check(live, "return torch.tanh(x) * 2")
 
 
 def test_closure_over_a_constant() -> None:
@@ -34,7 +34,7 @@ def test_closure_over_a_constant() -> None:
         return self.down_proj(self.up_proj(x)) * factor
 
     live.model.layers[1].mlp.forward = types.MethodType(forward, live.model.layers[1].mlp)
-    check(live, "???")
+    check(live, "return self.down_proj(self.up_proj(x)) * 0.25")
 
 
 def scaled_by(factor: float):
@@ -48,7 +48,7 @@ def test_three_closures_over_different_constants() -> None:
     live = llama()
     for index, layer in enumerate(live.model.layers):
         layer.mlp.forward = types.MethodType(scaled_by(0.5 + index), layer.mlp)
-    check(live, "???")
+    check(live, "self.up_proj(x)) * 0.5", "self.up_proj(x)) * 1.5", "self.up_proj(x)) * 2.5")
 
 
 def test_a_patch_calls_the_original() -> None:
@@ -60,18 +60,20 @@ def test_a_patch_calls_the_original() -> None:
         return original(x) * 0.25
 
     mlp.forward = forward
-    check(live, "???")
+    check(live, "return self._original_forward(x) * 0.25")
 
 
 def test_method_added() -> None:
     live = llama()
     live.model.layers[1].mlp.twice = types.MethodType(halved, live.model.layers[1].mlp)
-    check(live, "???")
+    check(live, "def twice(self, x):")
 
 
 def test_method_of_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", halved)
-    check_without_patch(llama(), monkeypatch, "???")
+    check_without_patch(
+        llama(), monkeypatch, "return 0.5 * self.down_proj(self.act_fn(self.gate_proj(x)) * self.up_proj(x))"
+    )
 
 
 def test_method_of_a_class_calls_the_original(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +83,7 @@ def test_method_of_a_class_calls_the_original(monkeypatch: pytest.MonkeyPatch) -
         return original(self, hidden_states) * 0.5
 
     monkeypatch.setattr(modeling_bert.BertIntermediate, "forward", forward)
-    check_without_patch(bert(), monkeypatch, "???")
+    check_without_patch(bert(), monkeypatch, "return type(self)._original_forward(self, hidden_states) * 0.5")
 
 
 def rotate_half(x):
@@ -90,7 +92,7 @@ def rotate_half(x):
 
 def test_function_of_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modeling_llama, "rotate_half", rotate_half)
-    check_without_patch(llama(), monkeypatch, "???")
+    check_without_patch(llama(), monkeypatch, "def rotate_half(x):\n    return -x")
 
 
 def apply_rotary_pos_emb(q, k, cos, sin, unsqueeze_dim=1):
@@ -99,7 +101,9 @@ def apply_rotary_pos_emb(q, k, cos, sin, unsqueeze_dim=1):
 
 def test_function_of_a_module_with_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modeling_llama, "apply_rotary_pos_emb", apply_rotary_pos_emb)
-    check_without_patch(llama(), monkeypatch, "???")
+    check_without_patch(
+        llama(), monkeypatch, "return q * cos.unsqueeze(unsqueeze_dim), k * cos.unsqueeze(unsqueeze_dim)"
+    )
 
 
 class NarrowMLP(nn.Module):
@@ -115,7 +119,7 @@ class NarrowMLP(nn.Module):
 
 def test_class_of_a_module_exchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(modeling_llama, "LlamaMLP", NarrowMLP)
-    check_without_patch(llama(), monkeypatch, "???")
+    check_without_patch(llama(), monkeypatch, "self.mlp = NarrowMLP(config)")
 
 
 class LoudMLP(modeling_llama.LlamaMLP):
@@ -126,4 +130,4 @@ class LoudMLP(modeling_llama.LlamaMLP):
 def test_class_of_an_object_changed() -> None:
     live = llama()
     live.model.layers[1].mlp.__class__ = LoudMLP
-    check(live, "???")
+    check(live, "self.mlp = LoudMLP(config)")

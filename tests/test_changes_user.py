@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import LlamaForCausalLM
 
-from tests.small import bert, check, llama, small
+from tests.small import check, llama, small
 
 
 class LlamaWithProbe(LlamaForCausalLM):
@@ -29,7 +29,7 @@ class LlamaWithProbe(LlamaForCausalLM):
 def test_a_root_class_of_the_users_own() -> None:
     live = small(LlamaWithProbe, llama().config)
     live.model.layers[1].mlp = nn.Identity()
-    check(live, "???")
+    check(live, "class LlamaWithProbeWithX(LlamaForCausalLMWithX):", "self.mlp = nn.Identity()")
 
 
 class Shift(nn.Module):
@@ -47,21 +47,28 @@ class Shift(nn.Module):
 def test_a_non_persistent_buffer_of_the_users_module() -> None:
     live = llama()
     live.model.layers[1].mlp.act_fn = Shift(12)
-    check(live, "???")
+    check(live, "if isinstance(module, Shift):", "init.copy_(module.ramp, fresh.ramp)")
 
 
 def test_untied() -> None:
-    live = bert()
-    live.cls.predictions.decoder.weight = nn.Parameter(live.cls.predictions.decoder.weight.detach() + 1)
-    live.config.tie_word_embeddings = False
-    check(live, "???")
+    live = llama(tie_word_embeddings=True)
+    live.lm_head.weight = nn.Parameter(live.lm_head.weight.detach() + 1)
+    check(live, "_tied_weights_keys = {}")
 
 
 def test_tied_by_hand_with_the_flag_set() -> None:
     live = llama()
     live.lm_head.weight = live.model.embed_tokens.weight
     live.config.tie_word_embeddings = True
-    check(live, "???")
+    live.model.norm = nn.Identity()
+    text = check(live, '_tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}')
+    assert "lm_head.weight = " not in text
+
+
+def test_tied_across_layers() -> None:
+    live = llama(tie_word_embeddings=True)
+    live.model.layers[2].mlp.up_proj.weight = live.model.layers[0].mlp.up_proj.weight
+    check(live, '_tied_weights_keys = {"layers.2.mlp.up_proj.weight": "layers.0.mlp.up_proj.weight"}')
 
 
 MODULE = """
@@ -82,7 +89,9 @@ class Damped(nn.Module):
 """
 
 
-@pytest.mark.parametrize(("user_code", "line"), [("import", "from my_damping import Damped"), ("copy", "FACTOR = 0.75")])
+@pytest.mark.parametrize(
+    ("user_code", "line"), [("import", "from my_damping import Damped"), ("copy", "FACTOR = 0.75")]
+)
 def test_code_of_an_importable_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user_code: str, line: str
 ) -> None:

@@ -100,6 +100,7 @@ class Arranged(Change):
     order: tuple[int, ...]
     size: int
     shared: bool
+    container: str = "ModuleList"
 
     def describe(self) -> str:
         gone = sorted(set(range(self.size)) - set(self.order))

@@ -1,13 +1,14 @@
 """The pipeline, as a table of contents."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, ValidationFailed
-from .changes import Delta, Difference, flatten
+from .changes import Added, Delta, Difference, flatten
 from .diff import diff as diff_trees
 from .ecosystem import config_class, version_of
 from .emission import Emitted, Emitter, Options
@@ -68,7 +69,8 @@ def compile_model(
         )
     emitted, validation = _validated(bench, delta, options, inputs)
     facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
-    return Package(name, emitted.files, emitted.root, emitted.classes, validation.notes, facts)
+    notes = (*validation.notes, *unused_children(delta, emitted.files))
+    return Package(name, emitted.files, emitted.root, emitted.classes, notes, facts)
 
 
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
@@ -87,6 +89,16 @@ def print_difference(live: nn.Module, declared: type | None = None, *, suffix: s
 
 
 printDifference = print_difference  # noqa: N816  # the name that ArchIt's users know
+
+
+def unused_children(delta: Delta, files: Mapping[str, str]) -> Iterator[str]:
+    """A warning for each added child that no emitted code reads: declared, and perhaps forgotten."""
+    text = "\n".join(files.values())
+    for change in flatten(delta):
+        if not isinstance(change, Added) or change.slot.isdigit():
+            continue
+        if not re.search(rf"\.{re.escape(change.slot)}\b(?!\s*=[^=])", text):
+            yield f"{change.path} was added, and no `forward` uses it"
 
 
 def _validated(

@@ -196,7 +196,7 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) 
     kept = [match for match in matches if match is not None]
     shared = len({member.key for member in members}) < len(members)
     if kept != list(range(len(declared))):
-        yield Arranged(path, tuple(kept), len(declared), shared)
+        yield Arranged(path, tuple(kept), len(declared), shared, reference.cls.name)
     for index, (match, member) in enumerate(zip(matches, members, strict=True)):
         here = join(path, str(index))
         if match is None:

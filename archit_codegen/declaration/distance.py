@@ -35,7 +35,7 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
     first_at = {node.key: index for index, node in reversed(list(enumerate(live)))}
     features = [_features(node) for node in declared]
     telling = {key for key in set().union(*features) if len({feature.get(key) for feature in features}) > 1}
-    exact = [_exact(node, declared, features, telling) if telling else _built_as(node, declared) for node in live]
+    exact = _one_by_one(declared, live, features, telling)
     matched = exact if all(_settled(m, node, declared) for m, node in zip(exact, live, strict=True)) else None
     result = _fill(matched, len(declared)) if matched else _in_order(declared, live)
     return [result[first_at[node.key]] for node in live]
@@ -54,14 +54,27 @@ def _built_as(node: Node, declared: Sequence[Node]) -> int | None:
     return None
 
 
-def _exact(
-    node: Node, declared: Sequence[Node], features: Sequence[Features], telling: set[tuple[str, str]]
-) -> int | None:
-    own = _features(node)
-    for index, member in enumerate(declared):
-        if member.cls == node.cls and all(own.get(key) == features[index].get(key) for key in telling):
-            return index
-    return None
+def _one_by_one(
+    declared: Sequence[Node], live: Sequence[Node], features: Sequence[Features], telling: set[tuple[str, str]]
+) -> list[int | None]:
+    """The declared member that each live one is for certain; of several, the next after that of its neighbour."""
+    found: list[int | None] = []
+    last = -1
+    for node in live:
+        if telling:
+            own = _features(node)
+            fitting = [
+                index
+                for index, member in enumerate(declared)
+                if member.cls == node.cls and all(own.get(key) == features[index].get(key) for key in telling)
+            ]
+        else:
+            built = _built_as(node, declared)
+            fitting = [] if built is None else [built]
+        match = next((index for index in fitting if index > last), fitting[0] if fitting else None)
+        last = last if match is None else match
+        found.append(match)
+    return found
 
 
 def _fill(matched: list[int | None], size: int) -> list[int | None]:

@@ -127,7 +127,8 @@ def named_expression(module: nn.Module) -> str | None:
 
 def _install() -> None:
     if "__new__" not in nn.Module.__dict__:
-        nn.Module.__new__ = _new  # type: ignore[method-assign]  # the hook is the point
+        # Explicitly static: only a `__new__` in a class body is made so by itself, and `self.__new__(cls)` is in use.
+        nn.Module.__new__ = staticmethod(_new)  # type: ignore[method-assign]  # the hook is the point
 
 
 def _new(cls: type, *args: Any, **kwargs: Any) -> Any:

@@ -150,9 +150,13 @@ def _arranged(target: str, change: Arranged, placement: Placement) -> str:
     order = ", ".join(map(str, change.order))
     if len(kept) == 1 and change.shared:
         length = f"len({target})" if len(change.order) == change.size else str(len(change.order))
-        return f"{target} = nn.ModuleList([{target}[{kept[0]}]] * {length})"
+        return f"{target} = {_container(change, f'[{target}[{kept[0]}]] * {length}')}"
     comma = "," if len(change.order) == 1 else ""
-    return f"{target} = nn.ModuleList([{member} for i in ({order}{comma})])"
+    return f"{target} = {_container(change, f'[{member} for i in ({order}{comma})]')}"
+
+
+def _container(change: Arranged, members: str) -> str:
+    return f"nn.{change.container}({'*' if change.container == 'Sequential' else ''}{members})"
 
 
 def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:

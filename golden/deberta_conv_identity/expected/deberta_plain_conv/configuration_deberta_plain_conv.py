@@ -8,7 +8,6 @@ class DebertaV2ConfigWithPlainConv(DebertaV2Config):
     model_type = "deberta_plain_conv"
     conv_kernel_size: int = 3
     norm_rel_ebd: str = "layer_norm"
-    pooler_hidden_size: int = 16
     position_buckets: int = 8
 
 

@@ -7,10 +7,6 @@ from transformers import T5Config
 class T5ConfigWithGatedDecoder(T5Config):
     model_type = "t5_gated_decoder"
     decoder_start_token_id: int = 0
-    dense_act_fn: str = "relu"
-    is_gated_act: bool = False
-    scale_decoder_outputs: bool = True
-    tie_word_embeddings: bool = True
 
 
 __all__ = ["T5ConfigWithGatedDecoder"]
