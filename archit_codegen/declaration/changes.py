@@ -180,12 +180,15 @@ class FunctionPatched(Change):
 
 @dataclass(frozen=True, slots=True)
 class TiesChanged(Change):
-    """The weights of a model are tied otherwise than its class declares: the keys as they have to be."""
+    """The weights of a model are tied otherwise than its class declares: the keys as they are, and have to be."""
 
+    declared: tuple[tuple[str, str], ...]
     keys: tuple[tuple[str, str], ...]
 
     def describe(self) -> str:
-        return "weights tied otherwise" if self.keys else "weights no longer tied"
+        untied = [f"{target} no longer tied" for target, _ in self.declared if target not in dict(self.keys)]
+        tied = [f"{target} tied to {source}" for target, source in self.keys if (target, source) not in self.declared]
+        return "; ".join([*untied, *tied])
 
 
 @dataclass(frozen=True, slots=True)

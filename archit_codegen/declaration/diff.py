@@ -70,7 +70,11 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool =
         *_attributes(reference, live, path),
         *_methods(reference, live, path),
         *(FunctionPatched(join(path, name), code) for name, code in live.functions),
-        *((TiesChanged(path, keys),) if (keys := needed_ties(reference, live)) is not None else ()),
+        *(
+            (TiesChanged(path, reference.ties or (), keys),)
+            if (keys := needed_ties(reference, live)) is not None
+            else ()
+        ),
         *((SavedOnce(path, paths),) if (paths := second_paths(reference, live)) else ()),
         *((Frozen(path, False),) if own_frozen else ()),
     )
