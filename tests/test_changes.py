@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from transformers import BertModel
 
+import archit_codegen as archit
 from tests.small import bert, check, llama, small, vit
 
 
@@ -103,10 +104,23 @@ def test_module_dict_added() -> None:
     check(live, 'self.heads = nn.ModuleDict({"small": nn.Linear(8, 2), "none": nn.Identity()})')
 
 
+def test_sequential_head_recorded() -> None:
+    with archit.record():
+        live = vit()
+        live.classifier = nn.Sequential(nn.Linear(8, 4), nn.GELU(), nn.Linear(4, 2))
+    check(live, "self.classifier = nn.Sequential(nn.Linear(8, 4), nn.GELU(), nn.Linear(4, 2))")
+
+
 def test_sequential_head() -> None:
     live = vit()
     live.classifier = nn.Sequential(nn.Linear(8, 4), nn.GELU(), nn.Linear(4, 2))
-    check(live, "nn.GELU()")
+    check(live, "self.classifier = nn.Sequential(nn.Linear(8, 4), nn.GELU(), nn.Linear(4, 2))")
+
+
+def test_sequential_around_what_was_there() -> None:
+    live = vit()
+    live.classifier = nn.Sequential(live.classifier, nn.Tanh())
+    check(live, "nn.Sequential(nn.Linear(config.hidden_size, config.num_labels)", "nn.Tanh()")
 
 
 def test_norm_of_another_class() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from transformers import LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from tests.small import check, llama, small
+from tests.small import TEXT, check, llama, small
 
 
 class LlamaWithProbe(LlamaForCausalLM):
@@ -30,6 +30,31 @@ def test_a_root_class_of_the_users_own() -> None:
     live = small(LlamaWithProbe, llama().config)
     live.model.layers[1].mlp = nn.Identity()
     check(live, "class LlamaWithProbeWithX(LlamaForCausalLMWithX):", "self.mlp = nn.Identity()")
+
+
+class GainConfig(LlamaConfig):
+    """A Llama's config, and one value more."""
+
+    model_type = "gain"
+    gain: float = 0.5
+
+
+class LlamaWithGain(LlamaForCausalLM):
+    """A Llama whose logits are scaled by a value of its config."""
+
+    config: GainConfig
+    config_class = GainConfig
+
+    def forward(self, *args, **kwargs):
+        outputs = super().forward(*args, **kwargs)
+        outputs.logits = outputs.logits * self.config.gain
+        return outputs
+
+
+def test_a_config_class_of_the_users_own() -> None:
+    live = small(LlamaWithGain, GainConfig(**TEXT, num_key_value_heads=1, gain=0.25))
+    live.model.norm = nn.Identity()
+    check(live, "gain: float = 0.5")
 
 
 class Shift(nn.Module):

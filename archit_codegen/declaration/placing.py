@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .changes import Arranged, Change, Inside, Replaced, SetToNone
+from .changes import Arranged, Change, Inside, Replaced
 from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
 from .expressions import Scope, argument_text, call_text
 from .ir import ClassRef, Literal, Node, Site, Value
@@ -26,14 +26,14 @@ class Placement:
 def place(
     owner: Node, placements: Sequence[Placement], scope: Scope, sites: Sites, prefer: bool
 ) -> tuple[list[Placed], list[Placement]]:
-    """Edits at sites, and the placements that are left."""
-    if not prefer:
-        return [], list(placements)
+    """Edits at sites, and the placements that are left; unless sites are preferred, only other classes go there."""
     built = _built_by(owner)
     wanted: dict[Site, dict[int, tuple[Placement, Alternative]]] = {}
-    rest: list[Placement] = []
+    rest = [placement for placement in placements if not (prefer or isinstance(placement.change, Inside))]
     loops: list[Placed] = []
     for placement in placements:
+        if placement in rest:
+            continue
         loop = _loop_edit(owner, placement, sites)
         alternative = None if loop is not None else _alternative(owner, placement, scope, sites)
         node = placement.declared
@@ -101,8 +101,6 @@ def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) 
         return _other_callee(node, text, placement.variant)
     if isinstance(change, Replaced):
         return _other_call(node, text, change, placement, scope)
-    if isinstance(change, SetToNone) and text.slot == placement.relative:
-        return Expression("None")
     return None
 
 

@@ -4,10 +4,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..errors import UnsupportedChange
-from .changes import Arranged, Change, Delta, FunctionPatched, Inside, MethodPatched, SavedOnce, Shared, TiesChanged
+from .changes import (
+    Arranged,
+    Change,
+    Delta,
+    FunctionPatched,
+    Inside,
+    MethodPatched,
+    SavedOnce,
+    Shared,
+    TiesChanged,
+    flatten,
+)
 from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
-from .ir import ClassRef, CodeRef, Node, Site
+from .ir import ClassRef, CodeRef, Node, Site, join
 from .literal import is_plain_identifier, write_literal
 from .placing import Placement, place
 from .statements import statements
@@ -47,11 +58,28 @@ class _State:
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     """The variants that declare the live model, each before those that refer to it."""
     state = _State(facts, suffix)
+    delta = _with_saved_once_at_root(delta) if facts.flat else delta
     edits, lifted = _owner_edits(delta, state, "")
     assert not lifted, lifted
     root = _variant(delta, edits, state)
     variants = tuple(state.names.values())
     return Plan(variants, root, _present(delta.live, state))
+
+
+def _with_saved_once_at_root(delta: Delta) -> Delta:
+    """Where the root shares modules, it has to say so, not the models below it."""
+    found = [edit for edit in flatten(delta) if isinstance(edit, SavedOnce)]
+    if not found:
+        return delta
+    paths = tuple(join(edit.path, path) for edit in found for path in edit.paths)
+    stripped = _without(delta, SavedOnce)
+    return replace(stripped, edits=(*stripped.edits, SavedOnce("", paths)))
+
+
+def _without(delta: Delta, kind: type[Change]) -> Delta:
+    edits = [edit for edit in delta.edits if not isinstance(edit, kind)]
+    inner = [replace(edit, delta=_without(edit.delta, kind)) if isinstance(edit, Inside) else edit for edit in edits]
+    return replace(delta, edits=tuple(inner))
 
 
 def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Change]]:

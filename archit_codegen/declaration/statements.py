@@ -49,7 +49,8 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
             if change.delta is not None and placement.variant is None:
                 yield from _further(change.delta, placement.relative, scope, sites)
         case SetToNone():
-            yield _set(placement.relative, "None")
+            # Not in the place of the declared module: only a slot that held one stays registered, as in the live model.
+            yield Statement(f"{target} = None")
         case Removed():
             yield Statement(f"del {target}")
         case Arranged():
@@ -162,7 +163,7 @@ def _container(change: Arranged, members: str) -> str:
 def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:
     fact = change.live
     if fact is None:
-        yield _set(relative, "None")
+        yield Statement(f"{target_text(relative)} = None")
         return
     _check_tensor(change, fact)
     filled = (
