@@ -162,7 +162,7 @@ def test_a_package_is_modified_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     root = getattr(module, package.root_class)
     torch.manual_seed(0)
     live = root(root.config_class.from_dict(llama().config.to_dict() | {"model_type": "tiny_x"})).eval()
-    live.model.layers[2].mlp.act_fn = nn.GELU()
+    live.model.layers[2].mlp.act_fn = nn.GELU().eval()
     again = archit.compile_model(live, name="tiny_y", suffix="Again", inputs=inputs_of(live))
     assert again.root_class == "LlamaForCausalLMWithXAgain"
     judge(live, again, inputs_of(live))

@@ -129,6 +129,8 @@ def _attributes_agree(cls: type, node: ast.ClassDef) -> bool:
 
 def _docstring_agrees(cls: type, node: ast.ClassDef) -> bool:
     documented, live = ast.get_docstring(node), vars(cls).get("__doc__")
+    if documented is None and "__dataclass_fields__" in vars(cls):
+        return True  # dataclasses write a docstring of their own
     # `python -OO` drops docstrings, and 3.13 removes their indentation.
     return live is None if documented is None else live is None or inspect.cleandoc(live) == documented
 

@@ -9,10 +9,11 @@ import transformers
 from .ecosystem import ConfigClass, auto_classes, version_of
 from .importing import sort_imports
 from .names import free_globals
+from .ownership import is_user_code
 from .render import render
 from .resolve import Bindings
 from .style import format_text
-from .usercode import UserCode
+from .usercode import UserCode, collect
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Parts:
     user: UserCode
     config: ConfigClass | None
     license: str
+    copy: bool
 
     @property
     def header(self) -> list[str]:
@@ -93,15 +95,22 @@ def _modules(parts: Parts) -> str:
 
 
 def _configuration(parts: Parts, config: ConfigClass) -> str:
-    public = getattr(transformers, config.base.__name__, None) is config.base
+    # A config class of the user's own is copied, with what it needs, as modules are.
+    user = collect([config.base] if parts.copy and is_user_code(config.base) else [], taken=frozenset({config.name}))
+    imports = list(user.imports)
+    base = user.names.get(config.base)
+    if base is None:
+        base = config.base.__name__
+        public = getattr(transformers, base, None) is config.base
+        imports.append(f"from {'transformers' if public else config.base.__module__} import {base}")
+    if any("field(" in default.text for *_, default in config.fields):
+        imports.append("from dataclasses import field")
     values = {
         "header": parts.header,
-        "imports": [
-            *(["from dataclasses import field", ""] if any("field(" in f.text for *_, f in config.fields) else []),
-            f"from {'transformers' if public else config.base.__module__} import {config.base.__name__}",
-        ],
+        "imports": grouped(sort_imports(imports)),
+        "definitions": [definition.text for definition in user.definitions],
         "name": config.name,
-        "base": config.base.__name__,
+        "base": base,
         "model_type": f'"{parts.name}"',
         "fields": [(name, annotation, literal.text) for name, annotation, literal in config.fields],
     }

@@ -25,6 +25,16 @@ def distance(declared: Node, live: Node) -> int:
     return count
 
 
+def alike(declared: Node, live: Node) -> bool:
+    """Whether two modules of one class take and give the same shapes, whatever is trained of them."""
+    before, after = _shapes(declared), _shapes(live)
+    return before == after and declared.attributes == live.attributes
+
+
+def _shapes(node: Node) -> list[tuple[str, tuple[int, ...] | None]]:
+    return [(name, None if fact is None else fact.shape) for name, fact in node.parameters]
+
+
 def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
     """For each live member the index of the declared member that it was built as, None for one that is new.
 

@@ -21,17 +21,13 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class SiteText:
-    """What stands at a site: the expression, its callee, its arguments by parameter or position, the loop around it.
-
-    ``slot`` is the attribute of ``self`` to which the very expression is assigned.
-    """
+    """What stands at a site: the expression, its callee, its arguments by keyword or position, the loop around it."""
 
     text: str
     callee: str | None
     arguments: tuple[tuple[int | str, str], ...]
     loop: Loop | None
     loops: int
-    slot: str | None
 
 
 @dataclass(frozen=True, slots=True)

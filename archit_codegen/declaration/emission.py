@@ -95,6 +95,7 @@ class Emitter:
             user=user,
             config=self.config,
             license=license_text,
+            copy=copy,
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """The text of arguments and calls: the original's expression, the surgery's, a config field, or a literal. Pure."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -65,13 +66,19 @@ def call_text(construction: Construction, scope: Scope, replaced: int | None, ca
 
 
 def _named_by_hand(text: str, name: str, scope: Scope) -> str:
-    here = scope.config("")
+    """The expression of `initialiser`, with the emitted name of the class and the local name of the config."""
     arguments = text.partition("(")[2]
+    if not re.search(r"\bconfig\b", arguments):
+        return f"{name}({arguments}"
+    here = scope.config("")
     if here is None:
         raise UnsupportedChange(
-            scope.path, "the expression given by `initialiser` reads the config, which is not at hand in the owner", ""
+            scope.path,
+            f"the expression given by `initialiser`, {text}, reads the config, which the owner does not have",
+            "Write plain values in it, or build the module inside `archit_codegen.record()`.",
         )
-    return f"{name}({arguments}"
+    own = re.sub(r"(?<![\w.])config\b", here, arguments)
+    return f"{name}({own}"
 
 
 def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested: Mapping[int, Construction]) -> str:

@@ -83,7 +83,8 @@ def _patched(cls: type, node: ast.ClassDef, body: CodeType) -> Iterator[str]:
 
 def _added(cls: type, node: ast.ClassDef) -> Iterator[str]:
     """What the class has without its body, its decorators, its metaclass or its bases having put it there."""
-    if node.decorator_list or type(cls) is not type or issubclass(cls, tuple):
+    # A base may make a dataclass of each subclass, as the configs of transformers do.
+    if node.decorator_list or type(cls) is not type or issubclass(cls, tuple) or "__dataclass_fields__" in vars(cls):
         return
     declared = {_mangled(cls, name) for statement in node.body for name in bound_names(statement)}
     hooked = any("__init_subclass__" in vars(base) for base in cls.__mro__[1:-1])

@@ -208,7 +208,3 @@ def _at(owner: Node, relative: str) -> Node:
         assert child is not None
         node = child
     return node
-
-
-def steps(relative: str) -> Iterator[str]:
-    yield from relative.split(".") if relative else ()

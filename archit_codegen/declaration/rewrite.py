@@ -1,13 +1,12 @@
 """Applies the edits of a variant to the text of its class. Every edit is placed, or it is an error."""
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
 
 from .edits import ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Variant
-from .ir import Site
 from .rewrite_body import edit_initialiser, extend_init_weights, on_lines, replace_method, set_class_attribute
 from .rewrite_names import Renames, follow_names
 from .rewrite_sites import SiteRewriter
@@ -118,7 +117,3 @@ class _Collector(cst.CSTVisitor):
     def on_leave(self, original_node: cst.CSTNode) -> None:
         if isinstance(original_node, cst.BaseComp | cst.For):
             self._loops.pop()
-
-
-def site_order(sites: Mapping[Site, object]) -> list[Site]:
-    return sorted(sites, key=lambda site: (site.line, site.column))

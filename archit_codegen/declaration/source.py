@@ -81,7 +81,6 @@ def site_text(site: Site) -> SiteText | None:
         arguments=tuple(_arguments(file, node)) if isinstance(node, ast.Call) else (),
         loop=_loop(file, loops[-1]) if loops else None,
         loops=len(loops),
-        slot=_slot(parents[-1]) if parents else None,
     )
 
 
@@ -162,14 +161,6 @@ def _arguments(file: SourceFile, call: ast.Call) -> Iterator[tuple[int | str, st
             return
         yield position, _text(file, value)
     yield from ((word.arg, _text(file, word.value)) for word in call.keywords if word.arg is not None)
-
-
-def _slot(parent: ast.AST) -> str | None:
-    if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
-        target = parent.targets[0]
-        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self":
-            return target.attr
-    return None
 
 
 def _text(file: SourceFile, node: ast.AST) -> str:

@@ -23,7 +23,7 @@ from .changes import (
 )
 from .edits import ORIGINAL, Assign, SourceEdit, Statement
 from .expressions import Scope, argument_text, call_text, shortened, value_text
-from .ir import Literal, Node, TensorFact, Value
+from .ir import Literal, TensorFact, Value
 from .placing import Placement, Sites, originals
 
 ORDER = (Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, TensorChanged, AttributeChanged, Frozen)
@@ -49,7 +49,7 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
             if change.delta is not None and placement.variant is None:
                 yield from _further(change.delta, placement.relative, scope, sites)
         case SetToNone():
-            # Not in the place of the declared module: only a slot that held one stays registered, as in the live model.
+            # At the end, not in the place of the module: a slot that held one stays registered, as in the live model.
             yield Statement(f"{target} = None")
         case Removed():
             yield Statement(f"del {target}")
@@ -208,7 +208,3 @@ def _value(change: AttributeChanged, scope: Scope) -> str:
             "Set it in the module's `__init__` from plain values, or keep it out of the module.",
         )
     return text
-
-
-def member_of(node: Node, name: str) -> Node | None:
-    return dict(node.children).get(name)

@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import ArchitError, InvalidDeclaration, UnknownArguments, UnsupportedChange
 from .buffers import check_values
-from .distance import distance
+from .distance import alike, distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node
 from .literal import write_literal
@@ -153,17 +153,23 @@ class Workbench:
         path: str,
         nested: list[tuple[int, Construction]],
     ) -> nn.Module:
-        if (
-            reference is not None
-            and class_ref(type(value)) == reference.cls
-            and any(m is value for m in owner.modules())
-        ):
+        if reference is not None and self._original_in(owner, reference) is value:
             return self._reader.modules[reference.key]
         node = self._live_reader.read(value)
-        holds = reference is not None and any(class_ref(type(m)) == reference.cls for m in value.modules())
+        holds = reference is not None and self._original_in(value, reference) is not None
         construction, built = self.construct(node, reference if holds else None, path)
         nested.append((built.key, construction))
         return self._reader.modules[built.key]
+
+    def _original_in(self, owner: nn.Module, reference: Node) -> nn.Module | None:
+        """The module that stood in the slot before and is now held by ``owner``: the first of its class; of torch's
+        classes only one of the same shapes, since a `Linear` is like any other."""
+        for module in owner.modules():
+            if module is owner or class_ref(type(module)) != reference.cls:
+                continue
+            if reference.kind == "module" or alike(reference, self._live_reader.read(module)):
+                return module
+        return None
 
     def code(self, value: Any) -> CodeRef:
         return self._values.code(value)
