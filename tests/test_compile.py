@@ -165,7 +165,8 @@ def test_a_package_is_modified_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     live.model.layers[2].mlp.act_fn = nn.GELU().eval()
     again = archit.compile_model(live, name="tiny_y", suffix="Again", inputs=inputs_of(live))
     assert again.root_class == "LlamaForCausalLMWithXAgain"
-    judge(live, again, inputs_of(live))
+    # The first surgery froze a module, and from_pretrained keeps no requires_grad: a note, not a difference.
+    judge(live, again, inputs_of(live), saved=False)
     said(again.files, "self.act_fn = nn.GELU()", "self.scaling = 0.125")
     for name in [name for name in sys.modules if name.split(".")[0] == "tiny_x"]:
         monkeypatch.delitem(sys.modules, name)
