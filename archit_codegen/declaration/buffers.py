@@ -7,6 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import UnsupportedChange
+from .building import parameters_uninitialised
 from .ownership import is_user_code
 from .record import Call
 from .signature import constructor_parameters
@@ -38,7 +39,7 @@ def _computed(module: nn.Module) -> Iterator[str]:
 def _compare(path: str, module: nn.Module, names: Iterable[str], call: Call) -> None:
     if any(isinstance(value, nn.Module) for value in (*(call.args or ()), *call.kwargs.values())):
         return
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), parameters_uninitialised():
         fresh = call.cls(*(call.args or ()), **call.kwargs)
     for name in names:
         old, new = fresh._buffers.get(name), module._buffers[name]

@@ -266,6 +266,12 @@ def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
 def _methods(reference: Node, live: Node, path: str) -> Iterator[Change]:
     before = dict(reference.methods)
     for name, code in live.methods:
+        if not code.digest.removeprefix("free:"):
+            raise UnsupportedChange(
+                join(path, name),
+                f"the method is patched by a {code.qualname}, which has no source",
+                "Patch it with a function.",
+            )
         if before.get(name) != code:
             yield MethodPatched(join(path, name), code)
     after = dict(live.methods)

@@ -12,7 +12,7 @@ from .loading import load_package
 @dataclass(frozen=True)
 class Package:
     """An emitted package. ``files`` maps paths such as ``"roberta_hel/modeling_roberta_hel.py"`` to their text;
-    ``notes`` say what validation could not compare, and ``warnings`` what deserves a second look."""
+    ``notes`` say what validation could not compare, and what deserves a second look."""
 
     name: str
     files: Mapping[str, str]

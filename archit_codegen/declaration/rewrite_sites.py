@@ -165,8 +165,11 @@ def _with_arguments(call: cst.Call, changes: dict[int | str, str | None]) -> cst
     for key, text in changes.items():
         if text is not None:
             arguments.append(_keyword(str(key), text))
-    if arguments and len(arguments) > len(call.args) and len(call.args):
-        arguments[len(call.args) - 1] = arguments[len(call.args) - 1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+    # The commas between follow from the places; a comma at the end stays only where there was one.
+    if arguments and len(arguments) != len(call.args):
+        between = [argument.with_changes(comma=cst.MaybeSentinel.DEFAULT) for argument in arguments[:-1]]
+        end = call.args[-1].comma if call.args else cst.MaybeSentinel.DEFAULT
+        arguments = [*between, arguments[-1].with_changes(comma=end)]
     return call.with_changes(args=arguments)
 
 
