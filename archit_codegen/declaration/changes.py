@@ -44,17 +44,18 @@ class Inside(Change):
 
 @dataclass(frozen=True, slots=True)
 class Replaced(Change):
-    """Another module stands in the slot; ``delta`` is what was changed on it after it was made."""
+    """Another module stands in the slot; ``delta`` is what was changed on it after it was made. ``inner`` is the path,
+    from the slot, at which it holds the declared module; None if it does not."""
 
     declared: ClassRef
     construction: Construction
     delta: "Delta | None"
-    wraps: bool
+    inner: str | None
 
     def describe(self) -> str:
         if self.declared == self.construction.cls:
             return f"{self.declared.name} constructed with other arguments"
-        verb = "wrapped by" if self.wraps else "replaced by"
+        verb = "replaced by" if self.inner is None else "wrapped by"
         return f"{self.declared.name} {verb} {self.construction.cls.name}"
 
 

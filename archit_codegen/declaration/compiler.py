@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, ValidationFailed
-from .changes import Added, Delta, Difference, flatten
+from .changes import Added, Delta, Difference, Replaced, flatten
 from .diff import diff as diff_trees
 from .ecosystem import config_class, version_of
 from .emission import Emitted, Emitter, Options
@@ -120,8 +120,17 @@ def _validated(
 
 
 def _emit(bench: Workbench, delta: Delta, options: Options) -> Emitted:
-    config = config_class(getattr(bench.live, "config", None), options.suffix)
+    config = config_class(getattr(bench.live, "config", None), options.suffix, tuple(_moves(bench.live, delta)))
     return Emitter(bench, delta, options, config).emit()
+
+
+def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
+    """Modules that a wrapper holds now, by their paths from the base model."""
+    prefix = getattr(live, "base_model_prefix", "")
+    start = f"{prefix}." if prefix and prefix in live._modules else ""
+    for change in flatten(delta):
+        if isinstance(change, Replaced) and change.inner is not None and change.path.startswith(start):
+            yield change.path.removeprefix(start), change.inner
 
 
 def _validate(bench: Workbench, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None) -> Validation:

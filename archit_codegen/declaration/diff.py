@@ -24,7 +24,7 @@ from .changes import (
     TiesChanged,
 )
 from .distance import align, distance
-from .ir import Construction, Literal, ModuleRef, Node, TensorFact, join
+from .ir import Construction, Literal, Node, TensorFact, join
 from .ties import needed_ties, second_paths
 
 _NONE = Literal("None")
@@ -163,9 +163,19 @@ def _check_class(live: Node, path: str) -> None:
 def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
     _check_class(live, path)
     construction, built = seen.construct(live, reference, path)
-    wraps = any(argument.value == ModuleRef(reference.key) for argument in construction.arguments)
     delta = _modules(built, live, path, seen)
-    return Replaced(path, reference.cls, construction, delta if delta.edits else None, wraps)
+    inner = _path_to(reference.key, built)
+    return Replaced(path, reference.cls, construction, delta if delta.edits else None, inner)
+
+
+def _path_to(key: int, node: Node) -> str | None:
+    """The first path below a node at which a module stands."""
+    for name, child in node.children:
+        if child is not None:
+            below = "" if child.key == key else _path_to(key, child)
+            if below is not None:
+                return join(name, below) if below else name
+    return None
 
 
 def _new(live: Node, path: str, seen: _Seen, siblings: Sequence[Node] = ()) -> Change:

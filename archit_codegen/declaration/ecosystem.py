@@ -1,5 +1,6 @@
 """What transformers knows of a declared class: its Auto classes, its config class, its version."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -12,11 +13,13 @@ from transformers.models.auto import modeling_auto
 from .ir import Literal
 from .literal import is_plain_identifier, is_writable, literal_names, write_literal
 
+PLAN = "base_model_tp_plan"
+
 
 @dataclass(frozen=True, slots=True)
 class ConfigClass:
     """The new config class: the declared one under a new ``model_type``, with fields for what the live config adds
-    (name, annotation, default)."""
+    (name, annotation or nothing, default)."""
 
     name: str
     base: type
@@ -45,8 +48,12 @@ def version_of(distribution: str) -> str:
         return ""
 
 
-def config_class(config: Any, suffix: str) -> ConfigClass | None:
-    """The new config class of a transformers model: fields for the attributes that its class does not declare."""
+def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()) -> ConfigClass | None:
+    """The new config class of a transformers model: fields for the attributes that its class does not declare.
+
+    ``moves`` are the paths, from the base model, of modules that a wrapper holds now, with their paths inside it: the
+    plan for tensor parallelism names the weights below them by path.
+    """
     if not isinstance(config, PreTrainedConfig):
         return None
     cls = type(config)
@@ -57,7 +64,24 @@ def config_class(config: Any, suffix: str) -> ConfigClass | None:
         for name, value in sorted(added.items())
         if is_writable(value) and not literal_names(value) and is_plain_identifier(name)
     )
-    return ConfigClass(f"{cls.__name__}{suffix}", cls, fields)
+    return ConfigClass(f"{cls.__name__}{suffix}", cls, (*fields, *_moved_plan(cls, moves)))
+
+
+def _moved_plan(cls: type, moves: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, Literal]]:
+    plan = getattr(cls, PLAN, None)
+    added = {new: value for key, value in (plan or {}).items() for new in _moved(key, moves)}
+    if added:
+        entries = write_literal(added).removeprefix("{")
+        yield PLAN, "", Literal(f"{{**{cls.__name__}.{PLAN}, {entries}")
+
+
+def _moved(key: str, moves: Sequence[tuple[str, str]]) -> Iterator[str]:
+    parts = key.split(".")
+    for path, inner in moves:
+        steps = path.split(".")
+        fits = all(part in (step, "*" if step.isdigit() else step) for part, step in zip(parts, steps, strict=False))
+        if fits and len(steps) <= len(parts):
+            yield ".".join([*parts[: len(steps)], inner, *parts[len(steps) :]])
 
 
 @cache
