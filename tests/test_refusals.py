@@ -208,3 +208,11 @@ def test_declared_class_is_no_ancestor() -> None:
 def test_names_of_the_package(options: dict[str, str], says: str) -> None:
     with pytest.raises(archit.InvalidName, match=says):
         archit.compile_model(nn.Linear(1, 1), **options)
+
+
+@pytest.mark.parametrize("register", ["register_state_dict_post_hook", "register_load_state_dict_pre_hook"])
+def test_hooks_around_a_checkpoint(register: str) -> None:
+    live = llama()
+    live.model.layers[1].mlp = nn.Identity()
+    getattr(live.model.norm, register)(lambda *_: None)
+    refusal(live, "model.norm", "state dict", "no class can declare a hook")

@@ -1,5 +1,6 @@
 """Compares the declared tree with the live one. Pure; how a new module was constructed is asked of the workbench."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -57,10 +58,12 @@ def diff(reference: Node, live: Node, construct: Construct) -> Delta:
 
 
 def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool = False) -> Delta:
-    if live.hooks:
+    # Hooks that the class registers itself, in its `__init__`, are part of what it declares.
+    added = sorted((Counter(live.hooks) - Counter(reference.hooks)).elements())
+    if added:
         raise UnsupportedChange(
             path,
-            f"a {live.hooks[0]} is registered, and no class can declare a hook",
+            f"a {added[0]} is registered, and no class can declare a hook",
             "Move what the hook does into the module's `forward`, or remove the hook.",
         )
     own_frozen = not frozen and _newly_frozen(reference, live)

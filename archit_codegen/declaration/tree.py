@@ -15,7 +15,16 @@ from .values import Values, class_ref
 
 # A plain `nn.Module()` holds what was put into it, as the lists do.
 CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict, nn.Module)
-HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_state_dict_hooks",
+    "_state_dict_pre_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 # State that no class declares: set by loading, by training set-up, or derived by `post_init` from what is declared.
 NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "_is_hf_initialized",
