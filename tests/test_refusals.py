@@ -216,3 +216,10 @@ def test_hooks_around_a_checkpoint(register: str) -> None:
     live.model.layers[1].mlp = nn.Identity()
     getattr(live.model.norm, register)(lambda *_: None)
     refusal(live, "model.norm", "state dict", "no class can declare a hook")
+
+
+def test_property_of_a_class_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = llama()
+    live.model.layers[1].mlp = nn.Identity()
+    monkeypatch.setattr(type(live), "base_model", property(lambda self: self), raising=False)
+    refusal(live, "", "LlamaForCausalLM.base_model", "a property of the class was patched", "Undo that")

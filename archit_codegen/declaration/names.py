@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 Position = tuple[int, int]
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__class__"}
 

@@ -150,6 +150,12 @@ def _patched_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
         return  # the text of a user's class is compared with its code when it is read
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     for name, value in list(vars(cls).items()):
+        if isinstance(value, property) and any(is_user_layer(written) for written in written_functions(value)):
+            raise UnsupportedChange(
+                f"{cls.__qualname__}.{name}",
+                "a property of the class was patched in this process, for every model alike",
+                "Undo that, and derive a class of your own with that property.",
+            )
         layers = list(_layers(value))
         users = [layer for layer in layers if is_user_layer(layer)]
         if users or (layers and file is not None and _stand_in(layers, cls, name, file)):

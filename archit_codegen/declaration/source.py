@@ -10,7 +10,6 @@ from .ir import Site
 from .livesource import locate_class
 from .sourcefile import SourceFile, first_line, source_file
 
-Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
