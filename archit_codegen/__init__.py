@@ -16,7 +16,7 @@ _HOMES = {
     "initialiser": "archit_codegen.declaration.record",
     "record": "archit_codegen.declaration.record",
     "Package": "archit_codegen.declaration.package",
-    "Difference": "archit_codegen.declaration.changes",
+    "Difference": "archit_codegen.declaration.difference",
     "ArchitError": "archit_codegen.errors",
     "InvalidDeclaration": "archit_codegen.errors",
     "InvalidName": "archit_codegen.errors",

@@ -1,7 +1,7 @@
-from .declaration.changes import Difference as Difference
 from .declaration.compiler import compile_model as compile_model
 from .declaration.compiler import diff as diff
 from .declaration.compiler import print_difference as print_difference
+from .declaration.difference import Difference as Difference
 from .declaration.package import Package as Package
 from .declaration.record import initialiser as initialiser
 from .declaration.record import record as record

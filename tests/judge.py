@@ -115,6 +115,8 @@ class Judgement:
         self.compare_attributes(ours, theirs, where)
 
     def compare_classes(self, ours: type, theirs: type, where: str) -> None:
+        if ours.__module__ == theirs.__module__ == "torch.nn.utils.parametrize":  # made anew for each object
+            (ours,), (theirs,) = ours.__bases__, theirs.__bases__
         if ours is theirs:
             return
         emitted = (theirs.__module__ + ".").startswith(self.module.__name__.split(".")[0] + ".")

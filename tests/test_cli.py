@@ -14,7 +14,7 @@ from torch import nn
 import archit_codegen
 from archit_codegen import __version__, errors
 from archit_codegen.cli import main
-from archit_codegen.declaration.changes import Difference
+from archit_codegen.declaration.difference import Difference
 from archit_codegen.files import write_package
 from archit_codegen.regeneration import generate as command
 

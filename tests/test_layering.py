@@ -35,7 +35,7 @@ LAYERS = {
     "errors": set(),
 }
 """What lies in the first may import from the second; `""` is the package itself."""
-BELOW_THE_COMPILER = {"compiler", "package", "record", "changes"}
+BELOW_THE_COMPILER = {"compiler", "package", "record", "difference"}
 """What of `declaration` the layer above may use."""
 
 

@@ -31,10 +31,11 @@ def test_buffer_changed_in_memory() -> None:
     refusal(live, "model.rotary_emb.inv_freq", "not those that LlamaRotaryEmbedding computes", "Make it persistent")
 
 
-def test_parametrization() -> None:
+def test_a_parametrization_that_needs_values() -> None:
+    """`from_pretrained` builds on meta, where an orthogonal matrix cannot be made."""
     live = llama()
-    nn.utils.parametrizations.weight_norm(live.model.layers[0].mlp.up_proj)
-    refusal(live, "model.layers.0.mlp.up_proj", "parametrization")
+    nn.utils.parametrizations.orthogonal(live.model.layers[0].self_attn.o_proj)
+    refusal(live, "model.layers.0.self_attn.o_proj", "parametrization cannot be registered on the meta device")
 
 
 def test_one_layer_of_another_dtype() -> None:

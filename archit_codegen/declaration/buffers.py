@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from ..errors import UnsupportedChange
 from .building import parameters_uninitialised
 from .ownership import is_user_code
+from .parametrized import plain_class
 from .record import Call
 from .signature import constructor_parameters
 
@@ -25,7 +26,7 @@ def check_values(live: nn.Module, reference: nn.Module, calls: Mapping[int, Call
     for path, module in live.named_modules():
         names = [name for name in _computed(module) if not module.get_buffer(name).is_meta]
         twin = declared.get(path)
-        call = calls.get(id(twin)) if twin is not None and type(twin) is type(module) else None
+        call = calls.get(id(twin)) if twin is not None and plain_class(twin) is plain_class(module) else None
         if names and call is not None and call.args is not None and not isinstance(module, PreTrainedModel):
             _compare(path, module, names, call)
 

@@ -1,6 +1,6 @@
 """Typed changes: one dataclass for each way in which a slot can differ. Standard library only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .ir import (
@@ -12,6 +12,7 @@ from .ir import (
     ModuleRef,
     Node,
     Opaque,
+    Parametrization,
     Structure,
     TensorFact,
     Value,
@@ -139,6 +140,17 @@ class TensorChanged(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class Parametrized(Change):
+    """A tensor (at ``path``) is computed by parametrizations; without ``calls`` those declared are removed."""
+
+    calls: tuple[Parametrization, ...]
+
+    def describe(self) -> str:
+        names = [call.construction.cls.name if call.construction else str(call.function) for call in self.calls]
+        return f"parametrized by {', '.join(names)}" if names else "parametrizations removed"
+
+
+@dataclass(frozen=True, slots=True)
 class Frozen(Change):
     """Gradients are switched for a parameter, or for all parameters below a module."""
 
@@ -212,24 +224,6 @@ class Delta:
     edits: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The result of `archit.diff`: every change, and the classes that a package would emit."""
-
-    declared: str
-    changes: tuple[Change, ...]
-    classes: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.changes)
-
-    def __str__(self) -> str:
-        lines = [self.declared, *_tree_lines(_nest(self.changes), "")]
-        if self.classes:
-            lines.append(f"emits {', '.join(self.classes)}")
-        return "\n".join(lines)
-
-
 def describe_value(value: Value) -> str:
     """A short text for a value, for people."""
     match value:
@@ -247,6 +241,21 @@ def describe_value(value: Value) -> str:
             return "a module"
 
 
+def method_key(code: CodeRef) -> str:
+    """What a patched method does, to tell it from others."""
+    return f"{code.module}:{code.digest}"
+
+
+def patched_methods(delta: Delta) -> dict[int, dict[str, str]]:
+    """The patched methods of each live module, by its key: name and what the method does."""
+    found = {edit.slot: method_key(edit.code) for edit in delta.edits if isinstance(edit, MethodPatched)}
+    patched = {delta.live.key: found} if found else {}
+    for edit in delta.edits:
+        inner = getattr(edit, "delta", None)
+        patched |= patched_methods(inner) if inner is not None else {}
+    return patched
+
+
 def flatten(delta: Delta) -> Iterator[Change]:
     """The changes that are no mere path to other changes, in tree order."""
     for edit in delta.edits:
@@ -255,33 +264,3 @@ def flatten(delta: Delta) -> Iterator[Change]:
             yield edit
         if inner is not None:
             yield from flatten(inner)
-
-
-def _nest(changes: tuple[Change, ...]) -> Mapping[str, object]:
-    tree: dict[str, object] = {}
-    for change in changes:
-        branch = tree
-        *parents, leaf = (change.path or "<root>").split(".")
-        for part in parents:
-            branch = branch.setdefault(part, {})  # type: ignore[assignment]  # inner nodes are dicts by construction
-            if not isinstance(branch, dict):
-                raise AssertionError(part)
-        entry = branch.setdefault(leaf, {})
-        assert isinstance(entry, dict)
-        entry.setdefault("", []).append(change.describe())
-    return tree
-
-
-def _tree_lines(tree: Mapping[str, object], indent: str) -> Iterator[str]:
-    names = [name for name in tree if name]
-    for name in names:
-        entry = tree[name]
-        assert isinstance(entry, dict)
-        last = name == names[-1]
-        label = name
-        while len(entry) == 1 and "" not in entry:
-            ((step, entry),) = entry.items()
-            label = f"{label}.{step}"
-        notes = "; ".join(entry.get("", ()))
-        yield f"{indent}{'└─ ' if last else '├─ '}{label}{': ' + notes if notes else ''}"
-        yield from _tree_lines(entry, indent + ("   " if last else "│  "))

@@ -8,13 +8,14 @@ from typing import Any
 from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, ValidationFailed
-from .changes import Added, Delta, Difference, Replaced, flatten
+from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .diff import diff as diff_trees
+from .difference import Difference
 from .ecosystem import config_class, version_of
 from .emission import Emitted, Emitter, Options
 from .literal import check_identifier
 from .package import Package
-from .validate import Validation, validate
+from .validate import Patches, Validation, validate
 from .workbench import Workbench
 
 NEUTRAL = "package"
@@ -30,7 +31,7 @@ def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modifi
         ArchitError: a change that no source can declare, or a declared class that does not fit.
     """
     bench = _bench(live, declared)
-    delta = diff_trees(bench.reference_node, bench.live_node, bench.construct)
+    delta = diff_trees(bench.reference_node, bench.live_node, bench)
     changes = tuple(flatten(delta))
     classes = _emit(bench, delta, Options(NEUTRAL, suffix)).classes if changes else ()
     return Difference(bench.declared.__name__, changes, classes)
@@ -62,7 +63,7 @@ def compile_model(
     """
     options = Options(_package_name(name), _suffix(suffix), _copies(user_code))
     bench = _bench(live, declared)
-    delta = diff_trees(bench.reference_node, bench.live_node, bench.construct)
+    delta = diff_trees(bench.reference_node, bench.live_node, bench)
     if not delta.edits:
         raise InvalidDeclaration(
             f"The live model is just what {bench.declared.__name__} declares: nothing to compile."
@@ -81,7 +82,7 @@ def print_difference(live: nn.Module, declared: type | None = None, *, suffix: s
     """
     options = Options(NEUTRAL, _suffix(suffix))
     bench = _bench(live, declared)
-    delta = diff_trees(bench.reference_node, bench.live_node, bench.construct)
+    delta = diff_trees(bench.reference_node, bench.live_node, bench)
     emitted, validation = _validated(bench, delta, options, None)
     print(emitted.new_source, end="")
     for note in validation.notes:
@@ -108,12 +109,12 @@ def _validated(
     change; else statements in the root, as the surgery itself did it."""
     try:
         emitted = _emit(bench, delta, options)
-        return emitted, _validate(bench, emitted, options, inputs)
+        return emitted, _validate(bench, delta, emitted, options, inputs)
     except ValidationFailed:
         for plain in (replace(options, prefer_sites=False), replace(options, prefer_sites=False, flat=True)):
             try:
                 emitted = _emit(bench, delta, plain)
-                return emitted, _validate(bench, emitted, plain, inputs)
+                return emitted, _validate(bench, delta, emitted, plain, inputs)
             except ArchitError:
                 continue
         raise
@@ -133,9 +134,12 @@ def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
             yield change.path.removeprefix(start), change.inner
 
 
-def _validate(bench: Workbench, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None) -> Validation:
+def _validate(
+    bench: Workbench, delta: Delta, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
+) -> Validation:
     build = None if config_class(getattr(bench.live, "config", None), "X") else bench.rebuild
-    return validate(bench.live, options.name, emitted.files, emitted.root, emitted.origins, inputs, build)
+    patches = Patches(patched_methods(delta), emitted.methods)
+    return validate(bench.live, options.name, emitted.files, emitted.root, emitted.origins, inputs, build, patches)
 
 
 def _bench(live: nn.Module, declared: type | None) -> Workbench:

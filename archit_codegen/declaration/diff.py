@@ -16,6 +16,7 @@ from .changes import (
     FunctionPatched,
     Inside,
     MethodPatched,
+    Parametrized,
     Removed,
     Replaced,
     SavedOnce,
@@ -25,39 +26,47 @@ from .changes import (
     TiesChanged,
 )
 from .distance import align, distance
-from .ir import Construction, Literal, Node, TensorFact, join
+from .ir import Construction, Literal, Node, Parametrization, TensorFact, join
 from .ties import needed_ties, second_paths
 
 _NONE = Literal("None")
+Parametrizations = tuple[Parametrization, ...]
 
 
-class Construct(Protocol):
-    """How a live module was constructed in the place of a declared one, or like one, and what that call builds."""
+class Bench(Protocol):
+    """What is built on `meta` while trees are compared."""
 
-    def __call__(
+    def construct(
         self, live: Node, reference: Node | None, path: str, like: Node | None = None
-    ) -> tuple[Construction, Node]: ...
+    ) -> tuple[Construction, Node]:
+        """How a live module was constructed in the place of a declared one, or like one, and what that call builds."""
+
+    def parametrize(self, live: Node, reference: Node, path: str) -> tuple[Mapping[str, Parametrizations], Node]:
+        """How the tensors of a live module came to be computed, and the declared module with the same done to it."""
 
 
 @dataclass(slots=True)
 class _Seen:
     """Where each live module was first met, and as what it was declared there."""
 
-    construct: Construct
+    bench: Bench
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
 
 
-def diff(reference: Node, live: Node, construct: Construct) -> Delta:
+def diff(reference: Node, live: Node, bench: Bench) -> Delta:
     """Every change that turns ``reference`` into ``live``.
 
     Raises:
         UnsupportedChange: hooks, or state that no source can declare.
         UnknownArguments: nothing tells how a new module was constructed.
     """
-    return _modules(reference, live, "", _Seen(construct, {live.key: ("", reference.key)}))
+    return _modules(reference, live, "", _Seen(bench, {live.key: ("", reference.key)}))
 
 
 def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool = False) -> Delta:
+    calls: Mapping[str, Parametrizations] = {}
+    if reference.parametrized != live.parametrized:
+        calls, reference = seen.bench.parametrize(live, reference, path)
     # Hooks that the class registers itself, in its `__init__`, are part of what it declares.
     added = sorted((Counter(live.hooks) - Counter(reference.hooks)).elements())
     if added:
@@ -68,6 +77,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool =
         )
     own_frozen = not frozen and _newly_frozen(reference, live)
     edits = (
+        *(Parametrized(join(path, name), parts) for name, parts in calls.items()),
         *_children(reference, live, path, seen, frozen or own_frozen),
         *_tensors(reference, live, path, frozen or own_frozen),
         *_attributes(reference, live, path),
@@ -154,18 +164,8 @@ def _weight(delta: Delta | None) -> int:
     return sum(_weight(edit.delta) if isinstance(edit, Inside) else 1 for edit in delta.edits)
 
 
-def _check_class(live: Node, path: str) -> None:
-    if live.cls.module == "torch.nn.utils.parametrize":
-        raise UnsupportedChange(
-            path,
-            "a parametrization is registered on it, which makes a class of its own at run time",
-            "Register it in the `__init__` of a module class of yours, and put that in its place.",
-        )
-
-
 def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
-    _check_class(live, path)
-    construction, built = seen.construct(live, reference, path)
+    construction, built = seen.bench.construct(live, reference, path)
     delta = _modules(built, live, path, seen)
     inner = _path_to(reference.key, built)
     return Replaced(path, reference.cls, construction, delta if delta.edits else None, inner)
@@ -186,7 +186,7 @@ def _new(live: Node, path: str, seen: _Seen, siblings: Sequence[Node] = ()) -> C
     if first[0] != path:
         return Shared(path, first[0])
     like = min((node for node in siblings if node.cls == live.cls), key=lambda n: distance(n, live), default=None)
-    construction, built = seen.construct(live, None, path, like)
+    construction, built = seen.bench.construct(live, None, path, like)
     delta = _modules(built, live, path, seen)
     return Added(path, construction, delta if delta.edits else None)
 

@@ -28,6 +28,7 @@ class SiteText:
     arguments: tuple[tuple[int | str, str], ...]
     loop: Loop | None
     loops: int
+    every: bool  # whether each iteration of the loop comes here
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,13 @@ Alternative = Callee | Arguments | Expression
 class SiteEdit:
     """What a site builds, by the iteration of the loop around it; what is not named stays.
 
-    ``choices`` has one entry without indices where the site always builds the same.
+    ``choices`` has one entry without indices where the site always builds the same; ``indices`` are all iterations
+    that come to the site.
     """
 
     site: Site
     choices: tuple[tuple[tuple[int, ...], Alternative], ...]
-    count: int
+    indices: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Method:
     name: str
     text: str
     keep: str | None = None
-    code: int = 0
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from torch import nn
 
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
-from .changes import Delta
+from .changes import Delta, method_key
 from .ecosystem import ConfigClass
 from .edits import InitWeights, Method, Plan, SourceEdit, Variant
 from .forcing import forced
@@ -50,12 +50,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    """The text of the new classes and what each stands for (``origins``: emitted name -> ``module:qualname``)."""
+    """The text of the new classes and what each stands for (``origins``: emitted name -> ``module:qualname``);
+    ``methods`` are the patched methods of each, by what they do."""
 
     files: Mapping[str, str]
     root: str
     classes: tuple[str, ...]
     origins: Mapping[str, str]
+    methods: Mapping[str, Mapping[str, str]]
     new_source: str
 
 
@@ -68,7 +70,7 @@ class Emitter:
     options: Options
     config: ConfigClass | None
     forced: frozenset[ClassRef] = frozenset()
-    method_scopes: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
@@ -98,10 +100,11 @@ class Emitter:
             copy=copy,
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
+        methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]
         own = [definition.text for definition in user.definitions]
         new_source = format_text("\n\n".join([*own, *texts]))
-        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, new_source)
+        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, new_source)
 
     # --- plan
 
@@ -126,7 +129,9 @@ class Emitter:
     def _method(self, name: str, code: CodeRef, cls: ClassRef) -> Method:
         function = self.bench.objects[code.key]
         bound = not code.digest.startswith("free:")
-        edit, scope = method_edit(name, function, self.bench.classes[cls], bound=bound, path=f"{cls.name}.{name}")
+        edit, scope = method_edit(
+            name, function, self.bench.classes[cls], bound=bound, path=f"{cls.name}.{name}", code=method_key(code)
+        )
         self.method_scopes[edit.code] = scope
         return edit
 

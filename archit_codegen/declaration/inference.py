@@ -10,6 +10,7 @@ from torch import nn
 
 from .ir import ClassRef
 from .origins import is_config
+from .parametrized import plain_class
 from .record import Call
 from .signature import bound_arguments, constructor_parameters
 
@@ -48,21 +49,26 @@ def candidates(
     if expression is not None:
         yield Candidate((), {}, True, expression, _names_for(module))
         return
-    if call is not None and call.args is not None and call.cls is type(module):
+    if call is not None and call.args is not None and call.cls is plain_class(module):
         yield Candidate(call.args, call.kwargs, not call.copied, texts=call.texts)
-        if not (call.copied or type(module).__module__.startswith("torch.")):
+        if not (call.copied or plain_class(module).__module__.startswith("torch.")):
             return  # copies, and torch's own modules, may have been given other attributes since
     for prefer_original in (True, False):
         try:
             yield _inferred(module, original, live_config, prefer_original)
         except _Missing:
             continue
-    if original is not None and (own := original[1]) is not None and own.cls is type(module) and own.args is not None:
+    if (
+        original is not None
+        and (own := original[1]) is not None
+        and own.cls is plain_class(module)
+        and own.args is not None
+    ):
         yield Candidate(own.args, own.kwargs, False)
 
 
 def _names_for(module: nn.Module) -> Mapping[str, Any]:
-    cls = type(module)
+    cls = plain_class(module)
     initialise = inspect.unwrap(cls.__init__)
     return {"torch": torch, "nn": nn, **getattr(initialise, "__globals__", {}), cls.__name__: cls}
 

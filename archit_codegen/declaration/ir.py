@@ -103,7 +103,7 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A recorded construction. ``direct`` tells that the expression at the site is the call of the class itself;
-    ``ordinal`` counts what this owner built at this site."""
+    ``ordinal`` counts what this owner built at this site, ``counters`` are the whole numbers among its local names."""
 
     cls: ClassRef
     arguments: tuple[Argument, ...]
@@ -112,6 +112,7 @@ class Built:
     owner: int | None
     ordinal: int
     direct: bool
+    counters: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,16 @@ class Construction:
     arguments: tuple[Argument, ...]
     text: str | None = None
     children: tuple[tuple[int, "Construction"], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parametrization:
+    """What computes a tensor of a module: a public function of torch with its arguments, or a module of the user's."""
+
+    function: str | None
+    arguments: tuple[Argument, ...] = ()
+    construction: Construction | None = None
+    unsafe: bool = False
 
 
 # --- trees ----------------------------------------------------------------------------------------------------------
@@ -157,6 +168,7 @@ class Node:
     ties: tuple[tuple[str, str], ...] | None  # the ties that a transformers class declares; None for other modules
     ties_active: bool  # whether the config lets declared ties take effect
     built: Built | None
+    parametrized: tuple[str, ...] = ()  # tensors that a parametrization computes
 
     def child(self, name: str) -> "Node | None":
         return dict(self.children)[name]

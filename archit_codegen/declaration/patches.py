@@ -16,12 +16,13 @@ KEEP = "_original_{}"
 
 
 def method_edit(
-    name: str, function: FunctionType, cls: type, *, bound: bool, path: str
+    name: str, function: FunctionType, cls: type, *, bound: bool, path: str, code: str
 ) -> tuple[Method, Mapping[str, Any]]:
     """The new method, and the scope in which its global names are looked up.
 
-    ``bound`` tells whether the function takes the module as its first argument. A call of the declared method, through
-    a closure or a global, becomes a call of ``self._original_<name>``.
+    ``bound`` tells whether the function takes the module as its first argument, ``code`` what it does, to tell it from
+    others of the same text. A call of the declared method, through a closure or a global, becomes a call of
+    ``self._original_<name>``.
 
     Raises:
         UnsupportedChange: the patch is no function with source.
@@ -37,7 +38,7 @@ def method_edit(
     text, kept = _original_calls(text, scope, name, cls)
     text = _with_literals(text, closure_values(function))
     native = cls.__module__.partition(".")[0] == "torch"
-    return Method(name, text, KEEP.format(name) if kept and not native else None, id(function)), scope
+    return Method(name, text, KEEP.format(name) if kept and not native else None, code), scope
 
 
 def _with_literals(text: str, closure: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ def place(
     for placement in placements:
         if placement in rest:
             continue
-        loop = _loop_edit(owner, placement, sites)
+        loop = _loop_edit(owner, placement, sites, built)
         alternative = None if loop is not None else _alternative(owner, placement, scope, sites)
         node = placement.declared
         if loop is not None:
@@ -47,7 +47,7 @@ def place(
             wanted[node.built.site][node.built.ordinal] = (placement, alternative)
     placed = list(loops)
     for site, by_ordinal in wanted.items():
-        edit = _site_edit(site, by_ordinal, len(built[site]), sites)
+        edit = _site_edit(site, by_ordinal, built[site], sites)
         if edit is None:
             rest.extend(placement for placement, _ in by_ordinal.values())
         else:
@@ -166,20 +166,35 @@ def _same(old: Value, new: Value) -> bool:
 
 
 def _site_edit(
-    site: Site, by_ordinal: Mapping[int, tuple[Placement, Alternative]], count: int, sites: Sites
+    site: Site, by_ordinal: Mapping[int, tuple[Placement, Alternative]], nodes: Sequence[Node], sites: Sites
 ) -> SiteEdit | None:
     groups: dict[Alternative, list[int]] = {}
     for ordinal, (_, alternative) in sorted(by_ordinal.items()):
         groups.setdefault(alternative, []).append(ordinal)
-    if len(groups) == 1 and len(by_ordinal) == count:
-        return SiteEdit(site, (((), next(iter(groups))),), count)
+    if len(groups) == 1 and len(by_ordinal) == len(nodes):
+        return SiteEdit(site, (((), next(iter(groups))),))
     text = sites(site)
     if text is None or text.loop is None or text.loops > 1:
         return None
-    return SiteEdit(site, tuple((tuple(indices), alternative) for alternative, indices in groups.items()), count)
+    index = _iterations(site, nodes, text)
+    if len(set(index.values())) < len(nodes):
+        return None
+    choices = [(tuple(index[ordinal] for ordinal in chosen), alternative) for alternative, chosen in groups.items()]
+    return SiteEdit(site, tuple(choices), tuple(sorted(index.values())))
 
 
-def _loop_edit(owner: Node, placement: Placement, sites: Sites) -> Placed | None:
+def _iterations(site: Site, nodes: Sequence[Node], text: SiteText) -> Mapping[int, int]:
+    """The iteration of the loop in which each module was built, by its ordinal: the value of the loop's own index, or
+    the ordinal itself where each iteration of one run builds one."""
+    built = [node.built for node in nodes if node.built is not None]
+    if text.loop is not None and text.loop.index is not None:
+        values = {call.ordinal: dict(call.counters).get(text.loop.index) for call in built}
+        return {ordinal: value for ordinal, value in values.items() if value is not None}
+    once = site.function.endswith(".__init__") and text.every
+    return {call.ordinal: call.ordinal for call in built} if once else {}
+
+
+def _loop_edit(owner: Node, placement: Placement, sites: Sites, built: Mapping[Site, list[Node]]) -> Placed | None:
     """A rearranged list whose members come from one comprehension over a range."""
     change, container = placement.change, placement.declared
     if not isinstance(change, Arranged):
@@ -190,7 +205,9 @@ def _loop_edit(owner: Node, placement: Placement, sites: Sites) -> Placed | None
     if first is None or first.site is None or first.owner != owner.key or first.site_class is None:
         return None
     text = sites(first.site)
-    built_together = all(m is not None and m.site == first.site for m in members)
+    built_together = all(m is not None and m.site == first.site for m in members) and len(built[first.site]) == len(
+        members
+    )
     repeated = len(set(change.order)) < len(change.order)
     if not built_together or text is None or text.loop is None or text.loops > 1 or (change.shared and repeated):
         return None

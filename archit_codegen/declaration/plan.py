@@ -11,6 +11,7 @@ from .changes import (
     FunctionPatched,
     Inside,
     MethodPatched,
+    Parametrized,
     SavedOnce,
     Shared,
     TiesChanged,
@@ -140,7 +141,7 @@ def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
     """What a variant of the module's class says, and what the owner does by path: everything below torch's modules
     and, in the flat form, below all modules, but for what only a class can express."""
     if delta.reference.kind == "module" and not state.facts.flat:
-        return delta, None
+        return _without_parametrizations(delta)
     if not _needs_class(delta, state):
         return None, delta
     if delta.reference.kind == "container":
@@ -152,6 +153,15 @@ def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
     others = tuple(edit for edit in delta.edits if not isinstance(edit, (*CLASS_LEVEL, Inside)))
     by_owner = replace(delta, edits=(*others, *rest)) if others or rest else None
     return replace(delta, edits=(*mine, *below)), by_owner
+
+
+def _without_parametrizations(delta: Delta) -> tuple[Delta | None, Delta | None]:
+    """Parametrizations are registered by the owner, on the finished module."""
+    owners = [edit for edit in delta.edits if isinstance(edit, Parametrized) or edit.slot == "parametrizations"]
+    if not owners:
+        return delta, None
+    rest = tuple(edit for edit in delta.edits if edit not in owners)
+    return (replace(delta, edits=rest) if rest else None), replace(delta, edits=tuple(owners))
 
 
 def _needs_class(delta: Delta, state: _State) -> bool:

@@ -29,7 +29,8 @@ NESTED = {"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>", "<lambda>"}
 @dataclass(frozen=True, slots=True)
 class Call:
     """A construction as it was seen. ``args`` is None where a ``__new__`` of the class's own hides the arguments;
-    ``texts`` are the argument expressions over the config, by position or keyword, where its text is known."""
+    ``texts`` are the argument expressions over the config, by position or keyword, where its text is known;
+    ``counters`` the whole numbers among the owner's local names, which tell the iteration of a loop."""
 
     cls: type
     args: tuple[Any, ...] | None
@@ -39,6 +40,7 @@ class Call:
     owner_class: type | None
     ordinal: int
     direct: bool
+    counters: Mapping[str, int] = field(default_factory=dict)
     texts: Mapping[int | str, str] = field(default_factory=dict)
     copied: bool = False
 
@@ -159,7 +161,9 @@ def _see(
     texts = argument_expressions(caller, site) if surgery and site is not None else {}
     direct = frame is caller or frame is None
     owner_class = None if owner is None else type(owner)
-    call = Call(cls, None if hidden else args, kwargs, site, owner_key, owner_class, ordinal, direct, texts)
+    counters = {} if frame is None else {name: value for name, value in frame.f_locals.items() if type(value) is int}
+    arguments = None if hidden else args
+    call = Call(cls, arguments, kwargs, site, owner_key, owner_class, ordinal, direct, counters, texts)
     target.add(instance, call)
 
 

@@ -93,10 +93,10 @@ class SiteRewriter(cst.CSTTransformer):
             return updated if self._renamed(alternative) else _apply(alternative, updated)
         choices = list(edit.choices)
         result = updated
-        if sum(len(indices) for indices, _ in choices) == edit.count:
+        if sum(len(indices) for indices, _ in choices) == len(edit.indices):
             result = _apply(choices.pop()[1], updated)
         for indices, alternative in reversed(choices):
-            test = cst.parse_expression(condition(indices, edit.count, self._indices[-1]))
+            test = cst.parse_expression(condition(indices, edit.indices, self._indices[-1]))
             result = cst.IfExp(test=test, body=_apply(alternative, updated), orelse=result)
         return result
 
@@ -117,16 +117,16 @@ class _Names(cst.CSTVisitor):
         self.names.add(node.value)
 
 
-def condition(indices: Sequence[int], count: int, name: str) -> str:
-    """The shortest readable test for an index."""
-    chosen, rest = sorted(indices), sorted(set(range(count)) - set(indices))
+def condition(indices: Sequence[int], every: Sequence[int], name: str) -> str:
+    """The shortest readable test for some of all values of an index."""
+    chosen, rest = sorted(indices), sorted(set(every) - set(indices))
     if len(chosen) == 1:
         return f"{name} == {chosen[0]}"
     if len(rest) == 1:
         return f"{name} != {rest[0]}"
-    if chosen == list(range(len(chosen))):
-        return f"{name} < {len(chosen)}"
-    if chosen == list(range(chosen[0], count)):
+    if not rest or chosen[-1] < rest[0]:
+        return f"{name} <= {chosen[-1]}" if chosen[0] else f"{name} < {chosen[-1] + 1}"
+    if rest[-1] < chosen[0]:
         return f"{name} >= {chosen[0]}"
     return f"{name} in {{{', '.join(map(str, chosen))}}}"
 
@@ -211,7 +211,7 @@ def _reordered(clause: cst.CompFor | cst.For, edit: LoopEdit, index: str) -> cst
     clause = _indexed(clause, index)
     kept = sorted(set(edit.order))
     if list(edit.order) == kept and kept:
-        test = cst.parse_expression(condition(kept, edit.size, index))
+        test = cst.parse_expression(condition(kept, range(edit.size), index))
         gone = sorted(set(range(edit.size)) - set(kept))
         if len(gone) == 1:
             test = cst.parse_expression(f"{index} != {gone[0]}")

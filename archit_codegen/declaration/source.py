@@ -12,6 +12,8 @@ from .sourcefile import SourceFile, first_line, source_file
 
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
+CONDITIONS = (ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.Try, ast.While, ast.Lambda, ast.FunctionDef)
+
 
 @dataclass(frozen=True, slots=True)
 class ClassText:
@@ -80,6 +82,7 @@ def site_text(site: Site) -> SiteText | None:
         arguments=tuple(_arguments(file, node)) if isinstance(node, ast.Call) else (),
         loop=_loop(file, loops[-1]) if loops else None,
         loops=len(loops),
+        every=not loops or _every(loops[-1], chain[chain.index(loops[-1]) :]),
     )
 
 
@@ -125,6 +128,12 @@ def _repeats(parent: ast.AST, child: ast.AST) -> bool:
     if isinstance(parent, COMPREHENSIONS):
         return child is not parent.generators[0].iter
     return isinstance(parent, ast.For | ast.While) and child is not getattr(parent, "iter", None)
+
+
+def _every(loop: ast.AST, chain: list[ast.AST]) -> bool:
+    """Whether no condition lies between a loop and the last node of the chain down from it."""
+    leaves = any(isinstance(node, ast.Continue | ast.Break) for node in ast.walk(loop))
+    return not leaves and not any(isinstance(node, CONDITIONS) for node in chain[1:])
 
 
 def _loop(file: SourceFile, node: ast.AST) -> Loop | None:

@@ -14,6 +14,7 @@ from .changes import (
     FunctionPatched,
     Inside,
     MethodPatched,
+    Parametrized,
     Removed,
     Replaced,
     SetToNone,
@@ -26,7 +27,10 @@ from .expressions import Scope, argument_text, call_text, shortened, value_text
 from .ir import Literal, TensorFact, Value
 from .placing import Placement, Sites, originals
 
-ORDER = (Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, TensorChanged, AttributeChanged, Frozen)
+ORDER: tuple[type[Change], ...] = (
+    *(Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, Parametrized),
+    *(TensorChanged, AttributeChanged, Frozen),
+)
 
 
 def statements(placements: Sequence[Placement], scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
@@ -58,6 +62,8 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
         case Shared(target=other):
             owner = change.path[: len(change.path) - len(placement.relative)]
             yield Statement(f"{target} = {target_text(other[len(owner) :])}")
+        case Parametrized():
+            yield from _parametrized(placement.relative, change, scope)
         case TensorChanged():
             yield from _tensor(placement.relative, change)
         case AttributeChanged():
@@ -158,6 +164,21 @@ def _arranged(target: str, change: Arranged, placement: Placement) -> str:
 
 def _container(change: Arranged, members: str) -> str:
     return f"nn.{change.container}({'*' if change.container == 'Sequential' else ''}{members})"
+
+
+def _parametrized(relative: str, change: Parametrized, scope: Scope) -> Iterator[SourceEdit]:
+    owner, _, name = relative.rpartition(".")
+    target = target_text(owner)
+    if not change.calls:
+        yield Statement(f'nn.utils.parametrize.remove_parametrizations({target}, "{name}")')
+    for call in change.calls:
+        if call.construction is None:
+            written = [f"{a.name}={argument_text(a, scope, None, {})}" for a in call.arguments]
+            yield Statement(f"nn.utils.parametrizations.{call.function}({', '.join([target, *written])})")
+        else:
+            parts = [target, f'"{name}"', call_text(call.construction, scope, None)]
+            parts += ["unsafe=True"] if call.unsafe else []
+            yield Statement(f"nn.utils.parametrize.register_parametrization({', '.join(parts)})")
 
 
 def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .ir import Argument, Built, ClassRef, CodeRef, Node, TensorFact, Value, join
+from .parametrized import parametrized_names, plain_class
 from .process import Process
 from .record import Call
 from .signature import bound_arguments
@@ -98,12 +99,13 @@ class Reader:
         children = tuple(
             (name, None if child is None else self.read(child)) for name, child in module._modules.items()
         )
+        cls = plain_class(module)
         methods, attributes = self._plain(module)
-        self.classes[class_ref(type(module))] = type(module)
+        self.classes[class_ref(cls)] = cls
         return Node(
             key=id(module),
-            cls=class_ref(type(module)),
-            kind=kind_of(type(module)),
+            cls=class_ref(cls),
+            kind=kind_of(cls),
             children=children,
             parameters=tuple((name, self.tensor(value)) for name, value in module._parameters.items()),
             buffers=tuple(
@@ -112,11 +114,12 @@ class Reader:
             ),
             attributes=tuple(attributes),
             methods=tuple(methods),
-            functions=tuple(self._functions(type(module))),
+            functions=tuple(self._functions(cls)),
             hooks=tuple(_foreign_hooks(module)),
             ties=_declared_ties(module),
             ties_active=bool(getattr(getattr(module, "config", None), "tie_word_embeddings", False)),
             built=self._built(self._calls(module)),
+            parametrized=parametrized_names(module),
         )
 
     def tensor(self, tensor: torch.Tensor | None, persistent: bool = True) -> TensorFact | None:
@@ -143,7 +146,7 @@ class Reader:
                 yield name, self.values.layer(layer)
 
     def _plain(self, module: nn.Module) -> tuple[list[tuple[str, CodeRef]], list[tuple[str, Value]]]:
-        methods = list(self._patches(type(module)))
+        methods = list(self._patches(plain_class(module)))
         attributes: list[tuple[str, Value]] = []
         for name, value in vars(module).items():
             if name in NO_DECLARATION:
@@ -169,6 +172,7 @@ class Reader:
             owner=call.owner,
             ordinal=call.ordinal,
             direct=call.direct,
+            counters=tuple(call.counters.items()),
         )
 
     def arguments(self, call: Call) -> tuple[Argument, ...] | None:

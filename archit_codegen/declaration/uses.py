@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..errors import UnsupportedChange
-from .changes import AttributeChanged, Delta
+from .changes import Added, AttributeChanged, Change, Delta, Parametrized, Replaced
 from .importing import Import, import_of, importable
 from .ir import Argument, CodeRef, Construction, Structure, Value
 from .ownership import is_user_code
@@ -62,14 +62,20 @@ def root_import(prefix: str) -> Import:
 
 def _codes_of_delta(delta: Delta) -> Iterator[CodeRef]:
     for edit in delta.edits:
-        construction = getattr(edit, "construction", None)
-        if construction is not None:
+        for construction in _constructions(edit):
             yield from _codes_of_construction(construction)
         if isinstance(edit, AttributeChanged):
             yield from _codes_of_value(edit.live)
         inner = getattr(edit, "delta", None)
         if inner is not None:
             yield from _codes_of_delta(inner)
+
+
+def _constructions(edit: Change) -> Iterator[Construction]:
+    if isinstance(edit, Replaced | Added):
+        yield edit.construction
+    elif isinstance(edit, Parametrized):
+        yield from (call.construction for call in edit.calls if call.construction is not None)
 
 
 def _codes_of_construction(construction: Construction) -> Iterator[CodeRef]:

@@ -19,6 +19,7 @@ from archit_codegen.declaration.inputs import InputsUnknown, make_inputs
 from archit_codegen.declaration.loading import find_class, isolated_registries, load_package, one_line, unload_package
 from archit_codegen.declaration.outputs import compare, run
 from archit_codegen.declaration.outputs import difference as tensor_difference
+from archit_codegen.declaration.parametrized import plain_class
 from archit_codegen.declaration.reloading import reload, survives_natively
 from archit_codegen.declaration.undisturbed import random_state, silenced, untouched
 from archit_codegen.errors import ValidationFailed
@@ -46,6 +47,17 @@ class Expected:
     note: str | None = None
 
 
+@dataclass(frozen=True)
+class Patches:
+    """The patched methods, name and what it does: of live modules by identity, of emitted classes by name."""
+
+    live: Mapping[int, Mapping[str, str]]
+    emitted: Mapping[str, Mapping[str, str]]
+
+
+NO_PATCHES = Patches({}, {})
+
+
 def validate(
     live: nn.Module,
     name: str,
@@ -54,6 +66,7 @@ def validate(
     origins: Mapping[str, str],
     inputs: Mapping[str, Any] | None = None,
     build: Build | None = None,
+    patches: Patches = NO_PATCHES,
 ) -> Validation:
     """Raises `ValidationFailed` where the package does not rebuild the live model; the live model is left as it was.
 
@@ -70,17 +83,22 @@ def validate(
         package = load_package(name, files)
         stack.callback(unload_package, package)
         root = find_class(package, root_class)
-        return Comparison(live, root, build, names_of(package, origins)).validation(inputs)
+        return Comparison(live, root, build, names_of(package, origins, patches)).validation(inputs)
 
 
-def names_of(package: ModuleType, origins: Mapping[str, str]) -> ClassName:
-    """Names classes by what they stand for, so that a variant and its original have one name."""
+def names_of(package: ModuleType, origins: Mapping[str, str], patches: Patches = NO_PATCHES) -> ClassName:
+    """Names classes by what they stand for, so that a variant and its original have one name, and by their patched
+    methods: which of several variants stands at a path is seen by nothing else on meta."""
 
     def class_name(module: nn.Module) -> str:
-        cls = type(module)
-        if cls.__module__.startswith(f"{package.__name__}.") and cls.__qualname__ in origins:
-            return origins[cls.__qualname__]
-        return f"{cls.__module__}:{cls.__qualname__}"
+        cls = plain_class(module)
+        if cls.__module__.startswith(f"{package.__name__}."):
+            name = origins.get(cls.__qualname__, f"{cls.__module__}:{cls.__qualname__}")
+            return name + patched(patches.emitted.get(cls.__qualname__, {}))
+        return f"{cls.__module__}:{cls.__qualname__}" + patched(patches.live.get(id(module), {}))
+
+    def patched(methods: Mapping[str, str]) -> str:
+        return "".join(f", {name} patched ({code})" for name, code in sorted(methods.items()))
 
     return class_name
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, parametrize
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import ArchitError, InvalidDeclaration, UnknownArguments, UnsupportedChange
 from .buffers import check_values
 from .distance import alike, distance
 from .inference import Candidate, candidates
-from .ir import ClassRef, CodeRef, Construction, Literal, Node
+from .ir import Argument, ClassRef, CodeRef, Construction, Literal, Node, Parametrization, join
 from .literal import write_literal
+from .parametrized import plain_class, torch_function
 from .process import Process, strings_in
 from .record import Call, Recording, named_expression, recorded_call, recording
 from .signature import constructor_parameters
@@ -101,6 +103,52 @@ class Workbench:
             raise UnknownArguments(path, type(module).__name__, tuple(failures[:1]) or _required(module))
         return best[1], best[2]
 
+    def parametrize(
+        self, live: Node, reference: Node, path: str
+    ) -> tuple[Mapping[str, tuple[Parametrization, ...]], Node]:
+        """What registers the live module's parametrizations, and the declared module with them: no other one of the
+        reference changes.
+
+        Raises:
+            UnsupportedChange: they cannot be registered on `meta`, where models are built before they are loaded.
+        """
+        module: nn.Module = self._reader.modules[reference.key]
+        source: Any = self.live_module(live.key)
+        calls: dict[str, tuple[Parametrization, ...]] = {}
+        try:
+            with recording(self._seen), on_meta():
+                for name in (name for name in reference.parametrized if name not in live.parametrized):
+                    parametrize.remove_parametrizations(module, name)  # the class is put back in place
+                    calls[name] = ()
+                for name in live.parametrized:
+                    if name not in reference.parametrized:
+                        parts = source.parametrizations[name]
+                        calls[name] = tuple(self._register(module, name, p, path, unsafe=parts.unsafe) for p in parts)
+        except ArchitError:
+            raise
+        except Exception as error:  # registering runs the user's code
+            raise UnsupportedChange(
+                path,
+                f"its parametrization cannot be registered on the meta device ({type(error).__name__}: {error})",
+                "Write its `forward` and `right_inverse` so that they run on tensors without values.",
+            ) from error
+        return calls, self._read_again(reference)
+
+    def _read_again(self, node: Node) -> Node:
+        module = self._reader.modules[node.key]
+        self._reader.forget(module)
+        return self._reader.read(module)
+
+    def _register(self, module: nn.Module, name: str, part: nn.Module, path: str, *, unsafe: bool) -> Parametrization:
+        own = torch_function(module, name, part)
+        if own is not None:
+            getattr(parametrizations, own[0])(module, **own[1])
+            arguments = (Argument(key, self._values.of(value), "parameter", True) for key, value in own[1].items())
+            return Parametrization(own[0], tuple(arguments))
+        construction, built = self.construct(self._live_reader.read(part), None, join(path, name))
+        parametrize.register_parametrization(module, name, self._reader.modules[built.key], unsafe=unsafe)
+        return Parametrization(None, construction=construction, unsafe=unsafe)
+
     def _candidates(self, module: nn.Module, reference: Node | None) -> Iterator[Candidate]:
         original = self._reader.modules.get(reference.key) if reference is not None else None
         call = self._seen.calls.get(id(original)) if original is not None else None
@@ -118,6 +166,7 @@ class Workbench:
     ) -> tuple[Construction, Node]:
         """Build from a candidate's arguments, with modules and configs exchanged for those of the reference."""
         nested: list[tuple[int, Construction]] = []
+        cls = plain_class(module)
 
         def exchange(value: Any) -> Any:
             if isinstance(value, nn.Module):
@@ -134,14 +183,12 @@ class Workbench:
             if candidate.text is not None:
                 built = candidate.evaluate(self._config)
             else:
-                built = type(module)(*args, **kwargs)
-        if type(built) is not type(module):
+                built = cls(*args, **kwargs)
+        if type(built) is not cls:
             raise TypeError(f"the call builds a {type(built).__name__}")
-        call = Call(type(module), args, kwargs, None, None, None, 0, True, candidate.texts)
+        call = Call(cls, args, kwargs, None, None, None, 0, True, texts=candidate.texts)
         arguments = self._reader.arguments(call) or ()
-        construction = Construction(
-            class_ref(type(module)), self.code(type(module)), arguments, candidate.text, tuple(nested)
-        )
+        construction = Construction(class_ref(cls), self.code(cls), arguments, candidate.text, tuple(nested))
         self._reader.forget(built)  # a constructor may have changed the modules that it was given
         return construction, self._reader.read(built)
 
@@ -165,7 +212,7 @@ class Workbench:
         """The module that stood in the slot before and is now held by ``owner``: the first of its class; of torch's
         classes only one of the same shapes, since a `Linear` is like any other."""
         for module in owner.modules():
-            if module is owner or class_ref(type(module)) != reference.cls:
+            if module is owner or class_ref(plain_class(module)) != reference.cls:
                 continue
             if reference.kind == "module" or alike(reference, self._live_reader.read(module)):
                 return module

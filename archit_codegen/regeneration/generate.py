@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..declaration.changes import Difference
 from ..declaration.compiler import compile_model, diff
+from ..declaration.difference import Difference
 from ..errors import ArchitError
 from .imports import project_imports
 from .spec import ModelSpec, Spec
