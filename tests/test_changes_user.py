@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,31 @@ def test_code_of_an_importable_module(
     text = check(live, line, user_code=user_code)
     monkeypatch.delitem(sys.modules, "my_damping")
     assert ("class Damped" in text) == (user_code == "copy")
+
+
+class Kind(Enum):
+    FLAT = "flat"
+    ROUND = "round"
+
+
+@dataclass
+class Shape:
+    size: int
+    kind: Kind = Kind.FLAT
+    factors: list[int] = field(default_factory=list)
+
+
+class Shaped(nn.Module):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.weight = nn.Parameter(torch.ones(shape.size))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.weight
+
+
+def test_a_dataclass_and_a_member_of_an_enumeration_as_arguments() -> None:
+    live = llama()
+    live.model.norm = Shaped(Shape(8, Kind.ROUND))
+    check(live, "self.norm = Shaped(Shape(size=8, kind=Kind.ROUND))", "class Kind(Enum)")

@@ -155,7 +155,8 @@ def freeze_like(model: nn.Module, live: nn.Module) -> list[str]:
 
 
 def moved(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return tensor.to(device=like.device, dtype=like.dtype)
+    """With the dtype of another tensor and, where that has values, on its device."""
+    return tensor.to(dtype=like.dtype) if like.is_meta else tensor.to(device=like.device, dtype=like.dtype)
 
 
 def is_real(model: nn.Module) -> bool:

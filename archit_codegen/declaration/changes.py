@@ -9,6 +9,7 @@ from .ir import (
     ConfigRef,
     Construction,
     Literal,
+    Member,
     ModuleRef,
     Node,
     Opaque,
@@ -233,6 +234,8 @@ def describe_value(value: Value) -> str:
             return qualname
         case ConfigRef(path=path):
             return f"config.{path}" if path else "config"
+        case Member(code=code, name=name):
+            return f"{code.qualname}.{name}"
         case Structure(kind=kind):
             return f"a {kind}"
         case Opaque(text=text):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import UnsupportedChange
 from .edits import ORIGINAL
-from .ir import Argument, CodeRef, ConfigRef, Construction, Literal, ModuleRef, Node, Opaque, Structure, Value
+from .ir import Argument, CodeRef, ConfigRef, Construction, Literal, Member, ModuleRef, Node, Opaque, Structure, Value
 
 # Whether an expression over `config` has a literal's value, for the config at a path.
 Holds = Callable[[str, str, Literal], bool]
@@ -97,10 +97,11 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
             return scope.name_of(value)
         case Literal():
             return _literal(argument, value, scope)
-        case Structure(kind=kind):
+        case Member():
+            return f"{scope.name_of(value.code)}.{value.name}"
+        case Structure():
             members = [replace(argument, value=item, text=None) for _, item in value.items]
-            parts = [argument_text(member, scope, replaced, nested) for member in members]
-            return bracketed(kind, [key for key, _ in value.items], parts, scope)
+            return bracketed(value, [argument_text(member, scope, replaced, nested) for member in members], scope)
         case Opaque() if value in dict(scope.values):
             return dict(scope.values)[value]
     raise UnsupportedChange(
@@ -119,25 +120,26 @@ def value_text(value: Value, scope: Scope) -> str | None:
             return scope.name_of(value)
         case ConfigRef(path=path):
             return scope.config(path)
+        case Member():
+            return f"{scope.name_of(value.code)}.{value.name}"
         case Structure():
-            return structure_text(value, scope)
+            return bracketed(value, [value_text(item, scope) for _, item in value.items], scope)
     return None
 
 
-def structure_text(value: Structure, scope: Scope) -> str:
-    """Lists, tuples and dicts of things that have a text."""
-    texts = [value_text(item, scope) for _, item in value.items]
-    return bracketed(value.kind, [key for key, _ in value.items], texts, scope)
-
-
-def bracketed(kind: str, keys: Sequence[str], texts: Sequence[str | None], scope: Scope) -> str:
-    """The display of a list, tuple or dict, from the texts of its members."""
+def bracketed(value: Structure, texts: Sequence[str | None], scope: Scope) -> str:
+    """The display of a list, tuple or dict, or the call that makes an object, from the texts of its members."""
+    kind, keys = value.kind, [key for key, _ in value.items]
     brackets = {"list": "[]", "tuple": "()", "dict": "{}"}.get(kind)
-    if brackets is None or None in texts:
+    if (brackets is None and value.code is None) or None in texts:
         raise UnsupportedChange(
             scope.path, f"a {kind} has no literal", "Build it in the module's `__init__` from plain values."
         )
     parts = [text or "" for text in texts]
+    if value.code is not None:
+        given = ", ".join(f"{key}={text}" for key, text in zip(keys, parts, strict=True))
+        return f"{scope.name_of(value.code)}({given})"
+    assert brackets is not None
     if kind == "dict":
         parts = [f"{key}: {text}" for key, text in zip(keys, parts, strict=True)]
     comma = "," if kind == "tuple" and len(parts) == 1 else ""

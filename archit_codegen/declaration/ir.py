@@ -54,11 +54,23 @@ class CodeRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an enumeration."""
+
+    code: CodeRef
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Structure:
-    """A list, tuple, dict or plain object that holds something without a literal."""
+    """A list, tuple, dict or plain object that holds something without a literal.
+
+    With ``code`` a call of that class with these keyword arguments makes an equal object.
+    """
 
     kind: str
     items: tuple[tuple[str, "Value"], ...]
+    code: CodeRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ class Opaque:
     text: str
 
 
-Value = Literal | ConfigRef | ModuleRef | CodeRef | Structure | Opaque
+Value = Literal | ConfigRef | ModuleRef | CodeRef | Member | Structure | Opaque
 
 
 # --- constructions: how a module came to be -------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 import hashlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -11,8 +12,8 @@ import torch
 from torch import nn
 
 from ..errors import UnwritableValue
-from .ir import ClassRef, CodeRef, ConfigRef, Literal, ModuleRef, Opaque, Structure, Value
-from .literal import is_writable, literal_names, write_literal
+from .ir import ClassRef, CodeRef, ConfigRef, Literal, Member, ModuleRef, Opaque, Structure, Value
+from .literal import is_plain_identifier, is_writable, literal_names, write_literal
 from .origins import is_config
 
 DEPTH = 5
@@ -58,6 +59,22 @@ def _config_text(config: Any) -> str:
     return f"a {type(config).__name__} with {state!r}"
 
 
+def _keyword_arguments(value: Any) -> list[str] | None:
+    """The fields of a dataclass that a call has to give so that it makes an equal object; None if none does."""
+    cls = type(value)
+    given = [f.name for f in fields(value) if f.init and is_plain_identifier(f.name) and _differs(f, value)]
+    try:
+        same = vars(cls(**{name: getattr(value, name) for name in given})) == vars(value)
+    except Exception:  # whatever the class does with its arguments, this is not the call
+        return None
+    return given if same else None
+
+
+def _differs(entry: Field[Any], value: Any) -> bool:
+    default = entry.default if entry.default_factory is MISSING else entry.default_factory()
+    return default is MISSING or bool(getattr(value, entry.name, None) != default)
+
+
 class Values:
     """Turns objects of one model into values; keeps the code objects that values refer to."""
 
@@ -77,6 +94,12 @@ class Values:
             return Opaque(f"a tensor of shape {tuple(value.shape)} and {value.dtype}")
         if isinstance(value, type | FunctionType | BuiltinFunctionType | MethodType):
             return self.code(value)
+        if (
+            isinstance(value, Enum)
+            and is_plain_identifier(value.name)
+            and type(value).__members__.get(value.name) is value
+        ):
+            return Member(self.code(type(value)), value.name)
         try:
             text = write_literal(value)
             return Literal(text, literal_names(value) if "torch" in text else frozenset())
@@ -141,9 +164,10 @@ class Values:
         if isinstance(value, Mapping):
             return Structure(kind, tuple((repr(key), self.of(item, depth + 1)) for key, item in value.items()))
         if is_dataclass(value):
-            return Structure(
-                kind, tuple((f.name, self.of(getattr(value, f.name, None), depth + 1)) for f in fields(value))
-            )
+            given = _keyword_arguments(value)
+            names = [f.name for f in fields(value)] if given is None else given
+            items = tuple((name, self.of(getattr(value, name, None), depth + 1)) for name in names)
+            return Structure(kind, items, None if given is None else self.code(type(value)))
         state = getattr(value, "__dict__", None)
         if state:
             return Structure(kind, tuple((name, self.of(item, depth + 1)) for name, item in sorted(state.items())))

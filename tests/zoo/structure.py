@@ -178,7 +178,18 @@ def steps(code: CodeType) -> tuple[tuple[str, Any], ...]:
     """The instructions, without what the breaks of lines decide: NOPs, targets of jumps, how a method is called."""
     found = [step for step in dis.get_instructions(code) if step.opname not in LINED]
     names = [(step, "LOAD_ATTR" if step.opname == "LOAD_METHOD" else step.opname) for step in found]
-    return tuple((name, None if step.opcode in JUMPS else step.argval) for step, name in names)
+    values = [(name, None if step.opcode in JUMPS else step.argval) for step, name in names]
+    return tuple(imported_by_last_name(values))
+
+
+def imported_by_last_name(found: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """`from ..auto.modeling_auto import X` and `from transformers.models.auto.modeling_auto import X` are the same."""
+    for index, (name, value) in enumerate(found):
+        level_of_import = [step for step, _ in found[index : index + 3]] == ["LOAD_CONST", "LOAD_CONST", "IMPORT_NAME"]
+        if name == "IMPORT_NAME":
+            yield name, value.rpartition(".")[2]
+        elif not level_of_import:
+            yield name, value
 
 
 def values_of(live: PreTrainedConfig, wanted: type[PreTrainedConfig]) -> dict[str, Any]:
