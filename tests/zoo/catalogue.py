@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 
+import torch
 from transformers import PreTrainedModel
 
 import archit_codegen as archit
@@ -23,6 +24,7 @@ def modify(model: PreTrainedModel, cls_name: str, modification: str, undo: ExitS
         NotApplicable: with the reason.
     """
     choices = random.Random(f"{cls_name} {modification}")
-    with archit.record() if choices.random() < 0.5 else nullcontext():
+    device = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("meta"))
+    with archit.record() if choices.random() < 0.5 else nullcontext(), device:
         MODIFICATIONS[modification](Surgery(model, choices, undo))
     model.eval()

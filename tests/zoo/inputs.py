@@ -60,7 +60,9 @@ class Maker:
         return torch.randn(shape, generator=self.generator)
 
     def tokens(self) -> torch.Tensor:
-        count = min(value for value in (self.embeddings(), self.find("vocab_size", default=64)) if isinstance(value, int))
+        count = min(
+            value for value in (self.embeddings(), self.find("vocab_size", default=64)) if isinstance(value, int)
+        )
         special = {value for config in self.configs for value in special_tokens(config)}
         usual = torch.tensor([token for token in range(count) if token not in special] or [0])
         shape = (self.kind.batch, *([3] if self.kind.choices else []), self.kind.length)

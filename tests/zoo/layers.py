@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from tests.zoo import user
 from tests.zoo.generated import subclass_of
 from tests.zoo.leaves import low_rank
-from tests.zoo.places import NotApplicable, Slot, Surgery, in_meta, is_linear, is_norm, size_in, walk, width_of
+from tests.zoo.places import NotApplicable, Slot, Surgery, is_linear, is_norm, made, size_in, walk, width_of
 
 
 def layer_dropped(surgery: Surgery) -> None:
@@ -58,7 +58,7 @@ def all_layers_shared(surgery: Surgery) -> None:
 def layer_replaced(surgery: Surgery) -> None:
     layers = surgery.layers(1)
     at = surgery.choices.randrange(len(layers))
-    layers[at] = in_meta(lambda: user.Mixer(size_in(layers[at])))
+    layers[at] = made(lambda: user.Mixer(size_in(layers[at])))
 
 
 def layer_of_a_subclass(surgery: Surgery) -> None:
@@ -66,7 +66,7 @@ def layer_of_a_subclass(surgery: Surgery) -> None:
     layers = surgery.layers(1)
     at = surgery.choices.randrange(len(layers))
     quiet = subclass_of(type(layers[at]), surgery.undo)
-    layers[at] = in_meta(lambda: quiet(**arguments_of(layers[at], at, surgery.model.config)))
+    layers[at] = made(lambda: quiet(**arguments_of(layers[at], at, surgery.model.config)))
 
 
 def arguments_of(layer: nn.Module, index: int, config: object) -> dict[str, object]:
@@ -96,13 +96,13 @@ def all_layer_classes_changed(surgery: Surgery) -> None:
 
 def last_layer_wrapped(surgery: Surgery) -> None:
     layers = surgery.layers(1)
-    layers[-1] = in_meta(lambda: user.Bottleneck(layers[-1], size_in(layers[-1])))
+    layers[-1] = made(lambda: user.Bottleneck(layers[-1], size_in(layers[-1])))
 
 
 def every_layer_wrapped(surgery: Surgery) -> None:
     layers = surgery.layers(2)
     for index, layer in enumerate(layers):
-        layers[index] = in_meta(lambda layer=layer: user.Bottleneck(layer, size_in(layer), bottleneck=4))
+        layers[index] = made(lambda layer=layer: user.Bottleneck(layer, size_in(layer), bottleneck=4))
 
 
 def inside_one_layer(surgery: Surgery) -> None:
@@ -135,7 +135,7 @@ def two_layers_differently(surgery: Surgery) -> None:
     linear = surgery.one("nn.Linear in a layer", is_linear, layers[0])
     linear.put(low_rank(linear.module))
     norm = surgery.one("norm in a layer", is_norm, layers[-1])
-    norm.put(in_meta(lambda: user.UnitNorm(width_of(norm.module))))
+    norm.put(made(lambda: user.UnitNorm(width_of(norm.module))))
 
 
 def two_towers(surgery: Surgery) -> None:
@@ -165,7 +165,7 @@ def inside_a_sub_model(surgery: Surgery) -> None:
     """In the innermost of the models inside the model: what AutoModel or `_from_config` may have built."""
     inner = surgery.one("PreTrainedModel inside the model", lambda slot: isinstance(slot.module, PreTrainedModel))
     slot = surgery.one("nn.Linear or norm", lambda slot: is_linear(slot) or is_norm(slot), inner.module)
-    slot.put(in_meta(lambda: user.Scaled(slot.module)))
+    slot.put(made(lambda: user.Scaled(slot.module)))
 
 
 def last_layer_of_a_sub_model_dropped(surgery: Surgery) -> None:

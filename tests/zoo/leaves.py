@@ -11,7 +11,6 @@ from tests.zoo.places import (
     NotApplicable,
     Slot,
     Surgery,
-    in_meta,
     is_activation,
     is_attention,
     is_dropout,
@@ -19,6 +18,7 @@ from tests.zoo.places import (
     is_linear,
     is_mlp,
     is_norm,
+    made,
     size_in,
     walk,
     width_of,
@@ -40,11 +40,11 @@ def input_embeddings_set(surgery: Surgery) -> None:
 
 
 def factorised(embedding: nn.Module) -> nn.Module:
-    return in_meta(lambda: user.Factorised(embedding.num_embeddings, embedding.embedding_dim, 4))
+    return made(lambda: user.Factorised(embedding.num_embeddings, embedding.embedding_dim, 4))
 
 
 def low_rank(linear: nn.Module, rank: int = 4) -> nn.Module:
-    return in_meta(lambda: user.LowRank(linear.in_features, linear.out_features, rank))
+    return made(lambda: user.LowRank(linear.in_features, linear.out_features, rank))
 
 
 def linear_swapped(surgery: Surgery) -> None:
@@ -60,13 +60,13 @@ def all_linears_of_a_name_swapped(surgery: Surgery) -> None:
 
 def norm_swapped(surgery: Surgery) -> None:
     slot = surgery.one("norm with a weight", is_norm)
-    slot.put(in_meta(lambda: user.UnitNorm(width_of(slot.module))))
+    slot.put(made(lambda: user.UnitNorm(width_of(slot.module))))
 
 
 def all_norms_of_torch(surgery: Surgery) -> None:
     slots = surgery.some(1, "norm with a weight", is_norm) and surgery.slots(is_norm)
     for slot in slots:
-        slot.put(in_meta(lambda slot=slot: nn.RMSNorm(width_of(slot.module), eps=1e-5)))
+        slot.put(made(lambda slot=slot: nn.RMSNorm(width_of(slot.module), eps=1e-5)))
 
 
 def activation_swapped(surgery: Surgery) -> None:
@@ -81,52 +81,52 @@ def all_activations_swapped(surgery: Surgery) -> None:
 
 def attention_swapped(surgery: Surgery) -> None:
     slot = surgery.one("attention-like block", is_attention)
-    slot.put(in_meta(lambda: user.Mixer(size_in(slot.module))))
+    slot.put(made(lambda: user.Mixer(size_in(slot.module))))
 
 
 def mlp_swapped_everywhere(surgery: Surgery) -> None:
     kind = type(surgery.one("MLP-like block", is_mlp).module)
     for slot in surgery.slots(lambda slot: type(slot.module) is kind):
-        slot.put(in_meta(lambda slot=slot: user.Mixer(size_in(slot.module), depth=2)))
+        slot.put(made(lambda slot=slot: user.Mixer(size_in(slot.module), depth=2)))
 
 
 def linear_wrapped(surgery: Surgery) -> None:
     slot = surgery.one("nn.Linear", is_linear)
-    slot.put(in_meta(lambda: user.Scaled(slot.module, scale=0.25)))
+    slot.put(made(lambda: user.Scaled(slot.module, scale=0.25)))
 
 
 def wraps_nested(surgery: Surgery) -> None:
     slot = surgery.one("nn.Linear or norm", lambda slot: is_linear(slot) or is_norm(slot))
-    slot.put(in_meta(lambda: user.Scaled(user.Scaled(slot.module), scale=2.0)))
+    slot.put(made(lambda: user.Scaled(user.Scaled(slot.module), scale=2.0)))
 
 
 def embedding_wrapped(surgery: Surgery) -> None:
     slot = surgery.one("nn.Embedding", is_embedding)
-    slot.put(in_meta(lambda: user.Scaled(slot.module)))
+    slot.put(made(lambda: user.Scaled(slot.module)))
 
 
 def attention_wrapped(surgery: Surgery) -> None:
     slot = surgery.one("attention-like block", is_attention)
-    slot.put(in_meta(lambda: user.Scaled(slot.module)))
+    slot.put(made(lambda: user.Scaled(slot.module)))
 
 
 def linear_to_sequential(surgery: Surgery) -> None:
     slot = surgery.one("nn.Linear", is_linear)
     size = slot.module.out_features
-    slot.put(in_meta(lambda: nn.Sequential(slot.module, nn.Dropout(0.1), nn.Linear(size, size, bias=False))))
+    slot.put(made(lambda: nn.Sequential(slot.module, nn.Dropout(0.1), nn.Linear(size, size, bias=False))))
 
 
 def module_dict_added(surgery: Surgery) -> None:
     slot = surgery.one("attention-like block", is_attention)
     size = size_in(slot.module)
-    slot.module.extras = in_meta(lambda: nn.ModuleDict({"gate": nn.Linear(size, 1), "norm": nn.LayerNorm(size)}))
+    slot.module.extras = made(lambda: nn.ModuleDict({"gate": nn.Linear(size, 1), "norm": nn.LayerNorm(size)}))
 
 
 def nested_lists_added(surgery: Surgery) -> None:
     slot = surgery.one("MLP-like block", is_mlp)
     size = size_in(slot.module)
     rows = lambda: nn.ModuleList([nn.ModuleList([nn.Linear(size, 4) for _ in range(2)]) for _ in range(2)])  # noqa: E731
-    slot.module.branches = in_meta(rows)
+    slot.module.branches = made(rows)
 
 
 def inside_a_container(surgery: Surgery) -> None:
@@ -135,7 +135,7 @@ def inside_a_container(surgery: Surgery) -> None:
     slot = surgery.one(
         "leaf in a Sequential, ModuleDict or nested list", lambda slot: id(slot.module) in held and is_leaf(slot)
     )
-    slot.put(in_meta(lambda: user.Scaled(slot.module)))
+    slot.put(made(lambda: user.Scaled(slot.module)))
 
 
 def is_deep(slot: Slot) -> bool:
@@ -185,14 +185,14 @@ def bias_removed(surgery: Surgery) -> None:
 def bias_added(surgery: Surgery) -> None:
     unbiased = lambda slot: is_linear(slot) and slot.module.bias is None  # noqa: E731
     linear = surgery.one("nn.Linear without a bias", unbiased).module
-    linear.bias = nn.Parameter(torch.empty(linear.out_features, device="meta"))
+    linear.bias = nn.Parameter(torch.rand(linear.out_features))
 
 
 def other_out_features(surgery: Surgery) -> None:
     slot = surgery.one("nn.Linear", is_linear)
     linear = slot.module
     bias = linear.bias is not None
-    slot.put(in_meta(lambda: nn.Linear(linear.in_features, linear.out_features + 8, bias=bias)))
+    slot.put(made(lambda: nn.Linear(linear.in_features, linear.out_features + 8, bias=bias)))
 
 
 def linear_copied_elsewhere(surgery: Surgery) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -143,6 +142,6 @@ def size_in(module: nn.Module) -> int:
     return 8
 
 
-def in_meta(build: Callable[[], nn.Module]) -> nn.Module:
-    with torch.device("meta"):
-        return build().eval()
+def made(build: Callable[[], nn.Module]) -> nn.Module:
+    """On the device of the model: `modify` sees to that."""
+    return build().eval()

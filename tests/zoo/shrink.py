@@ -26,13 +26,17 @@ DEPTH = re.compile(
 )
 DEPTHS = re.compile(r"depths|num_blocks|(^|_)layers$|num_layers|block_repeats|stage_blocks|n_layers")
 VOCABULARY = re.compile(r"vocab\w*_size$|_vocab$|^vocab$|^n_token$|^n_vocab$")
-SPECIAL = re.compile(r"_(token|tok)(_id|_index|_ids)?$|_token_ids?$|_token_index$|^(bos|eos|pad|sep|cls|mask|unk)_\w*id$")
+SPECIAL = re.compile(
+    r"_(token|tok)(_id|_index|_ids)?$|_token_ids?$|_token_index$|^(bos|eos|pad|sep|cls|mask|unk)_\w*id$"
+)
 EXPERTS = re.compile(r"(num|n)_(\w+_)?experts$|num_local_experts$|n_routed_experts$|^moe_num_experts$")
 QUERIES = re.compile(r"num_(\w+_)?quer(y|ies)$|num_proposals$|num_select$")
 CHOSEN = re.compile(r"experts_per_tok|^top_?k$|topk_group$|num_selected_experts|moe_topk$|moe_k$|router_top_k")
 INDICES = re.compile(r"indices$|indexes$|out_layers$|layer_ids|_layer_idx$|layers_idx$|feature_layers?$|out_index")
 HEADS = re.compile(r"(^|_)heads$|(^|_)n_head(s)?(_kv)?$|_heads_\w+$|num_kv_heads|kv_heads$")
-HEAD_WIDTH = re.compile(r"head_dim|head_width|head_size|d_kv$|kv_channels|dim_head|attention_head|_head_size|rotary_dim|section")
+HEAD_WIDTH = re.compile(
+    r"head_dim|head_width|head_size|d_kv$|kv_channels|dim_head|attention_head|_head_size|rotary_dim|section"
+)
 PICTURE = re.compile(r"^(image|img|input|crop)_?(size|width|height)?$|^pretrained_img_size$|^image_size$|^input_size$")
 SMALLEST = 4
 POSITIONS, TOKENS, LEAST_WIDTH = 512, 128, 32
@@ -75,7 +79,9 @@ def heads_factor(config: PreTrainedConfig) -> int:
     """The largest power of two up to 16 that divides all numbers of heads and leaves at least two of each."""
     counts = [value for inner in all_configs(config) for name, value in vars(inner).items() if is_heads(name, value)]
     counts = counts or [1]
-    return max(factor for factor in (1, 2, 4, 8, 16) if all(n % factor == 0 and n > factor for n in counts) or factor == 1)
+    return max(
+        factor for factor in (1, 2, 4, 8, 16) if all(n % factor == 0 and n > factor for n in counts) or factor == 1
+    )
 
 
 def is_heads(name: str, value: object) -> bool:
@@ -120,7 +126,9 @@ def shrink(config: PreTrainedConfig, rung: Rung) -> PreTrainedConfig:
 
 
 def least_vocabulary(config: PreTrainedConfig, rung: Rung) -> int:
-    sizes = [value for inner in all_configs(config) for name, value in vars(inner).items() if is_vocabulary(name, value)]
+    sizes = [
+        value for inner in all_configs(config) for name, value in vars(inner).items() if is_vocabulary(name, value)
+    ]
     return min([size if rung.tokens is None else min(size, rung.tokens) for size in sizes] or [TOKENS])
 
 
@@ -220,7 +228,11 @@ class Shrinking:
             return list(range(max(0, layers - len(values)), layers)) if min(values) >= 0 else values
         if layers and depth and len(values) == depth > layers:
             return with_every_kind(values, layers)
-        if OWN.search(name) and not WIDTH.search(name) or not all(type(value) is int for value in values) or min(values) < 8:
+        if (
+            (OWN.search(name) and not WIDTH.search(name))
+            or not all(type(value) is int for value in values)
+            or min(values) < 8
+        ):
             return values
         return self.divided(name, values)
 

@@ -1,9 +1,10 @@
 """Modifications of parameters, buffers, attributes and methods."""
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
+from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
 
 from tests.zoo import user
@@ -21,12 +22,8 @@ from tests.zoo.places import (
 )
 
 
-def empty(*shape: int) -> torch.Tensor:
-    return torch.empty(*shape, device="meta")
-
-
 def parameter_added(surgery: Surgery) -> None:
-    surgery.one("attention-like block", is_attention).module.gain = nn.Parameter(empty(3))
+    surgery.one("attention-like block", is_attention).module.gain = nn.Parameter(torch.rand(3))
 
 
 def parameter_reshaped(surgery: Surgery) -> None:
@@ -35,12 +32,12 @@ def parameter_reshaped(surgery: Surgery) -> None:
     bare = lambda slot: own(slot) and not type(slot.module).__module__.startswith("torch.")  # noqa: E731
     module = surgery.one("module of transformers with own parameters", bare).module
     name, value = next((name, value) for name, value in module._parameters.items() if value is not None)
-    setattr(module, name, nn.Parameter(empty(*value.shape[:-1], value.shape[-1] + 2)))
+    setattr(module, name, nn.Parameter(torch.rand(*value.shape[:-1], value.shape[-1] + 2)))
 
 
 def linear_weight_reshaped(surgery: Surgery) -> None:
     linear = surgery.one("nn.Linear", is_linear).module
-    linear.weight = nn.Parameter(empty(linear.out_features, linear.in_features + 4))
+    linear.weight = nn.Parameter(torch.rand(linear.out_features, linear.in_features + 4))
 
 
 def layers_frozen(surgery: Surgery) -> None:
@@ -57,11 +54,11 @@ def all_frozen_but_norms(surgery: Surgery) -> None:
 
 
 def buffer_added(surgery: Surgery) -> None:
-    surgery.one("attention-like block", is_attention).module.register_buffer("seen", empty(5))
+    surgery.one("attention-like block", is_attention).module.register_buffer("seen", torch.zeros(5))
 
 
 def hidden_buffer_added(surgery: Surgery) -> None:
-    surgery.one("MLP-like block", is_mlp).module.register_buffer("scratch", empty(4), persistent=False)
+    surgery.one("MLP-like block", is_mlp).module.register_buffer("scratch", torch.zeros(4), persistent=False)
 
 
 def buffers(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
@@ -85,7 +82,7 @@ def buffer_persistence(surgery: Surgery) -> None:
 def buffer_reshaped(surgery: Surgery) -> None:
     module, name = some_buffer(surgery)
     before = module._buffers[name]
-    setattr(module, name, torch.empty(*before.shape, 2, dtype=before.dtype, device="meta"))
+    setattr(module, name, torch.zeros(*before.shape, 2, dtype=before.dtype))
 
 
 def norms_in_double(surgery: Surgery) -> None:
@@ -158,7 +155,7 @@ def weights_untied(surgery: Surgery) -> None:
     for slot in walk(surgery.model):
         for name, value in slot.module._parameters.items():
             if value is not None and id(value) in seen:
-                setattr(slot.module, name, nn.Parameter(torch.empty_like(value)))
+                setattr(slot.module, name, nn.Parameter(value.detach().clone()))
                 return
             seen[id(value)] = (slot.module, name)
     raise NotApplicable("no tied weights")
@@ -180,40 +177,44 @@ def weights_tied(surgery: Surgery) -> None:
 
 
 def weight_norm(surgery: Surgery) -> None:
-    with torch.device("meta"):
-        nn.utils.parametrizations.weight_norm(surgery.one("nn.Linear", is_linear).module)
+    nn.utils.parametrizations.weight_norm(surgery.one("nn.Linear", is_linear).module)
 
 
 def low_rank_adapters(surgery: Surgery) -> None:
     """PEFT's LoRA on every linear of one name."""
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise NotApplicable("PEFT is not installed") from error
+    by_peft(lambda: inject_adapter_in_model(lora(surgery, rank=4), surgery.model))
+
+
+def low_rank_adapters_around(surgery: Surgery) -> None:
+    """PEFT's own model around the model, which it changes and freezes in place; ranks differ by name."""
+    by_peft(lambda: get_peft_model(surgery.model, lora(surgery, rank=2, lora_dropout=0.25)))
+
+
+def lora(surgery: Surgery, rank: int, **more: float) -> LoraConfig:
     slots = surgery.slots(lambda slot: is_linear(slot) and not isinstance(slot.parent, CONTAINERS))
     if not slots:
         raise NotApplicable("no nn.Linear outside a container")
-    name = surgery.choices.choice(slots).name
-    config = LoraConfig(r=4, lora_alpha=8, target_modules=[name])
-    with torch.device("meta"):
-        try:
-            inject_adapter_in_model(config, surgery.model)
-        except ValueError as error:
-            raise NotApplicable(f"PEFT: {str(error).splitlines()[0][:80]}") from error
+    return LoraConfig(r=rank, lora_alpha=8, target_modules=[surgery.choices.choice(slots).name], **more)
+
+
+def by_peft(change: Callable[[], object]) -> None:
+    try:
+        change()
+    except ValueError as error:
+        raise NotApplicable(f"PEFT: {str(error).splitlines()[0][:80]}") from error
 
 
 def token_embeddings_resized(surgery: Surgery) -> None:
     try:
         embeddings = surgery.model.get_input_embeddings()
         size = embeddings.num_embeddings + 8
-        with torch.device("meta"):
-            surgery.model.resize_token_embeddings(size, mean_resizing=False)
+        surgery.model.resize_token_embeddings(size, mean_resizing=False)
     except (NotImplementedError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise NotApplicable("token embeddings cannot be resized") from error
 
 
 def unused_child_added(surgery: Surgery) -> None:
-    surgery.model.probe = nn.Linear(size_in(surgery.model), 2, device="meta")
+    surgery.model.probe = nn.Linear(size_in(surgery.model), 2)
 
 
 MODIFICATIONS = (
@@ -221,5 +222,5 @@ MODIFICATIONS = (
     hidden_buffer_added, buffer_persistence, buffer_reshaped, norms_in_double, attribute_changed, attribute_added,
     forward_patched, linear_forward_patched, forward_calls_class, forward_calls_original, class_patched,
     every_forward_of_a_class, other_method_patched, weights_untied, weights_tied, weight_norm, low_rank_adapters,
-    token_embeddings_resized, unused_child_added,
+    token_embeddings_resized, unused_child_added, low_rank_adapters_around,
 )  # fmt: skip

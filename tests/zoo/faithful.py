@@ -1,0 +1,134 @@
+"""The judge with weights: tree, values, outputs, hidden states and attentions, and all of it again from the disk."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from tests.judge import eager, poisoned_memory, same_bits, unequal
+from tests.zoo.outputs import Outputs, compare, run, tensors_in
+from tests.zoo.structure import MetaJudgement, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a live model gives while its modification stands: as it is set, and with eager attention."""
+
+    inputs: Mapping[str, Any]
+    outputs: Outputs
+    eager: Outputs | None
+
+    @classmethod
+    def of(cls, live: nn.Module, inputs: Mapping[str, Any]) -> "Expected":
+        """Raises what the forward of the live model raises."""
+        outputs = run(live, inputs)
+        if not tensors_in(outputs):
+            raise ValueError("the outputs have no tensors")
+        if not isinstance(live, PreTrainedModel) or live.config._attn_implementation == "eager":
+            return cls(inputs, outputs, None)
+        with eager(live):
+            return cls(inputs, outputs, run(live, inputs))
+
+
+class NotSaved(AssertionError):
+    """The package's model is right until it is saved and loaded again: its native class has to be tried as well."""
+
+
+class Judgement(MetaJudgement):
+    """One live model with real weights and the package that should declare it."""
+
+    def __init__(self, live: PreTrainedModel, package: Any, snapshot: Snapshot, expected: Expected) -> None:
+        super().__init__(live, package, snapshot)
+        self.expected = expected
+        self.weights = {name: tensor.detach().clone() for name, tensor in live.state_dict().items()}
+
+    def judge(self, *, saved: bool = True) -> None:
+        """Raises an AssertionError that says where the two differ: a `NotSaved` where only the way over the disk does."""
+        built = self.built(self.live.config._attn_implementation)
+        self.compare_trees(built, "built")
+        compare(self.expected.outputs, run(built, self.expected.inputs), "built")
+        if self.expected.eager is not None:
+            compare(self.expected.eager, run(self.built("eager"), self.expected.inputs), "eager")
+        if saved:
+            try:
+                self.compare_saved_model(built)
+            except Exception as error:
+                raise NotSaved(f"{type(error).__name__}: {error}") from error
+
+    def built(self, attention: str | None) -> PreTrainedModel:
+        with poisoned_memory():
+            built = self.build_as(self.live.config)
+        set_attention(built.config, attention)
+        keys = list(built.state_dict())
+        assert keys == list(self.weights), f"state dict: {unequal(list(self.weights), keys)}"
+        built.load_state_dict(self.weights, strict=True)
+        for name, tensor in built.state_dict().items():
+            assert same_bits(tensor, self.weights[name]), f"{name}: another value after load_state_dict"
+        return built
+
+    def compare_modules(self, ours: nn.Module, theirs: nn.Module, where: str) -> None:
+        super().compare_modules(ours, theirs, where)
+        compare_hidden_buffers(ours, theirs, where)
+
+    def compare_saved_model(self, built: PreTrainedModel) -> None:
+        attention = self.live.config._attn_implementation
+        again = saved_and_loaded(built, attention)
+        compare_loaded(built, again)
+        compare(self.expected.outputs, run(again, self.expected.inputs), "loaded again")
+
+
+def set_attention(config: Any, attention: str | None) -> None:
+    """Of the config and those in it, past what the class would allow: live models are set so as well."""
+    for inner in [config, *(value for value in vars(config).values() if hasattr(value, "_attn_implementation"))]:
+        inner._attn_implementation_internal = attention
+
+
+def compare_hidden_buffers(ours: nn.Module, theirs: nn.Module, where: str) -> None:
+    """Those that no checkpoint carries have to come from the code."""
+    for name in sorted(ours._non_persistent_buffers_set & set(ours._buffers)):
+        mine, other = ours._buffers[name], theirs._buffers[name]
+        same = mine is None or mine.is_meta or same_bits(mine, other)
+        assert same, f"{where}: value of the non-persistent buffer {name}"
+
+
+def saved_and_loaded(model: PreTrainedModel, attention: str | None) -> PreTrainedModel:
+    with tempfile.TemporaryDirectory() as directory:
+        model.save_pretrained(directory)
+        with poisoned_memory():
+            again, report = type(model).from_pretrained(
+                directory, attn_implementation=attention, output_loading_info=True
+            )
+    problems = {kind: names for kind, names in report.items() if names}
+    assert not problems, f"loaded again: {problems}"
+    for tensor in [*again.parameters(), *again.buffers()]:
+        tensor.data = tensor.data.clone()  # in a file they lie at odd addresses, and kernels sum up in another order
+    return again.eval()
+
+
+def compare_loaded(before: PreTrainedModel, again: PreTrainedModel) -> None:
+    """All values, those of hidden buffers included; dtypes and `requires_grad` are lost by native classes as well."""
+    ours, theirs = values_of(before), values_of(again)
+    assert list(ours) == list(theirs), f"loaded again: {unequal(list(ours), list(theirs))}"
+    for name, tensor in ours.items():
+        assert same_bits(tensor, theirs[name].to(tensor.dtype)), f"loaded again: {name} has another value"
+
+
+def values_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    return {name: tensor.detach() for name, tensor in named}
+
+
+def native_failure(model: PreTrainedModel, inputs: Mapping[str, Any]) -> str | None:
+    """What goes wrong when an unmodified model of transformers is saved and loaded; None where nothing does."""
+    try:
+        outputs = run(model, inputs)
+        again = saved_and_loaded(model, model.config._attn_implementation)
+        compare_loaded(model, again)
+        compare(outputs, run(again, inputs), "loaded again")
+    except Exception as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    return None

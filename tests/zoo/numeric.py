@@ -1,0 +1,136 @@
+"""One cell of the numeric zoo: a small model with real weights, modified, compiled, and judged by what it computes."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+import archit_codegen as archit
+from tests.zoo import small
+from tests.zoo.catalogue import modify
+from tests.zoo.discovery import TooSlow, named, reason, time_limit
+from tests.zoo.faithful import Expected, Judgement, NotSaved, native_failure
+from tests.zoo.outputs import compare, run
+from tests.zoo.places import NotApplicable
+from tests.zoo.plan import rotation
+from tests.zoo.run import CRASH, NOT_APPLICABLE, REBUILT, REFUSED, WRONG, Row, digest, one_line, where
+from tests.zoo.structure import Snapshot, fingerprint
+
+NOT_NATIVELY = "rebuilt*"
+"""Rebuilt with equal outputs; the unmodified native class does not survive its own save and load either."""
+COMPARED = (REBUILT, NOT_NATIVELY)
+TRIES = 16
+CELL_SECONDS = 120
+
+
+def judged(cls: type[PreTrainedModel], row: small.Small, wanted: int, first: int = 0) -> Iterator[Row]:
+    """Modifications in the order of the class until so many were judged: after most of them no model computes."""
+    done = 0
+    for modification in rotation(cls)[first : first + max(TRIES, wanted)]:
+        if done == wanted:
+            return
+        found = cell(cls, row, modification)
+        done += found.outcome != NOT_APPLICABLE
+        yield found
+
+
+def cell(cls: type[PreTrainedModel], row: small.Small, modification: str) -> Row:
+    """Never raises."""
+    start = time.perf_counter()
+    with ExitStack() as undo:
+        try:
+            with time_limit(CELL_SECONDS):
+                outcome, text = built(cls, row, modification, undo)
+        except TooSlow as error:
+            outcome, text = CRASH, str(error)
+    return Row(named(cls), modification, outcome, one_line(text), round(time.perf_counter() - start, 2))
+
+
+def built(cls: type[PreTrainedModel], row: small.Small, modification: str, undo: ExitStack) -> tuple[str, str]:
+    try:
+        model, inputs = small.build(cls, row)
+        before = set(map(id, model.parameters()))
+        modify(model, named(cls), modification, undo)
+        liven_new(model, before)
+        expected = Expected.of(model, inputs)
+    except TooSlow:
+        raise
+    except NotApplicable as error:
+        return NOT_APPLICABLE, str(error)
+    except Exception as error:  # the model does not survive it: there are no outputs to compare
+        return NOT_APPLICABLE, f"the modified model fails: {reason(error)}"
+    outcome, text = compiled(model, expected, undo)
+    if outcome != "not saved":
+        return outcome, text
+    native = native_failure(*small.build(cls, row))
+    return (WRONG, text) if native is None else (NOT_NATIVELY, f"the native class fails too: {native}")
+
+
+def liven_new(model: nn.Module, known: set[int]) -> None:
+    """New parameters get values of their own; those of the model have theirs."""
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if id(parameter) not in known:
+                parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter.dtype) * 0.1)
+
+
+def compiled(
+    model: PreTrainedModel, expected: Expected, undo: ExitStack, *, saved: bool = True, **options: Any
+) -> tuple[str, str]:
+    """Compile and judge; `options` are those of `compile_model`."""
+    try:
+        before = fingerprint(model)
+        package = archit.compile_model(model, name="zoo_model", suffix="WithZoo", **options)
+        if fingerprint(model) != before:
+            return WRONG, "compile_model changed the live model"
+    except archit.InvalidDeclaration as error:
+        if "nothing to compile" in str(error):
+            return NOT_APPLICABLE, "the class declares the same"
+        return REFUSED, f"{type(error).__name__}: {error}"
+    except archit.ArchitError as error:
+        return REFUSED, f"{type(error).__name__}: {error}"
+    except TooSlow:
+        raise
+    except Exception as error:
+        return CRASH, f"{reason(error)} at {where(error)}"
+    return verdict(model, package, expected, undo, saved=saved)
+
+
+def verdict(
+    model: PreTrainedModel, package: Any, expected: Expected, undo: ExitStack, *, saved: bool
+) -> tuple[str, str]:
+    try:
+        compare(expected.outputs, run(model, expected.inputs), "the live model after it was compiled")
+        snapshot = Snapshot(model)
+        undo.close()
+        Judgement(model, package, snapshot, expected).judge(saved=saved)
+    except TooSlow:
+        raise
+    except NotSaved as error:
+        return "not saved", str(error)
+    except AssertionError as error:
+        return WRONG, str(error)
+    except Exception as error:
+        return WRONG, f"{reason(error)} at {where(error)}"
+    return REBUILT, digest(package.files)
+
+
+def tally(rows: Mapping[tuple[str, str], Row]) -> list[str]:
+    """The totals at the head of the ledger."""
+    count = {outcome: sum(row.outcome == outcome for row in rows.values()) for outcome in (*COMPARED, REFUSED)}
+    bad = {outcome: sum(row.outcome == outcome for row in rows.values()) for outcome in (CRASH, WRONG)}
+    classes = {row.cls for row in rows.values()}
+    compared = {row.cls for row in rows.values() if row.outcome in COMPARED}
+    applied = sum(count.values()) + sum(bad.values())
+    return [
+        f"{len(classes)} classes with a small config that runs, {len(compared)} with outputs compared",
+        f"{applied} modifications applied whose model still computes",
+        f"{count[REBUILT]} rebuilt with equal outputs, also after save and load; {count[NOT_NATIVELY]} rebuilt where "
+        f"the native class itself does not survive its save and load; {count[REFUSED]} refused, {bad[CRASH]} crashes, "
+        f"{bad[WRONG]} silently wrong",
+    ]
