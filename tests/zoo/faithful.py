@@ -47,7 +47,7 @@ class Judgement(MetaJudgement):
         self.weights = {name: tensor.detach().clone() for name, tensor in live.state_dict().items()}
 
     def judge(self, *, saved: bool = True) -> None:
-        """Raises an AssertionError that says where the two differ: a `NotSaved` where only the way over the disk does."""
+        """Raises an AssertionError that says where the two differ: `NotSaved` where only the way over the disk does."""
         built = self.built(self.live.config._attn_implementation)
         self.compare_trees(built, "built")
         compare(self.expected.outputs, run(built, self.expected.inputs), "built")

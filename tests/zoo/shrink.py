@@ -1,7 +1,7 @@
 """A small config for any class: the numbers of its default config made smaller, those of sub-configs included.
 
-Widths are all divided by one power of two, which keeps what divides what and what adds up to what; depths, vocabularies
-and pictures are cut. How far that goes differs from class to class, so several rungs are tried, the smallest first.
+Widths are all divided by one power of two, which keeps what divides what and what adds up to what; depths,
+vocabularies and pictures are cut. How far that goes differs from class to class, so several rungs are tried, the smallest first.
 """
 
 import re
@@ -39,6 +39,8 @@ HEAD_WIDTH = re.compile(
 )
 PICTURE = re.compile(r"^(image|img|input|crop)_?(size|width|height)?$|^pretrained_img_size$|^image_size$|^input_size$")
 SMALLEST = 4
+RESTS = ((2, 128, 32), (4, 128, 64), (2, None, None), (None, 128, 64), (None, None, None))
+"""Layers, tokens and sides of the rungs."""
 POSITIONS, TOKENS, LEAST_WIDTH = 512, 128, 32
 
 
@@ -68,7 +70,7 @@ class Unshrinkable(Exception):
 def rungs(config: PreTrainedConfig) -> Iterator[Rung]:
     """From the smallest that makes sense for this config to its own widths."""
     head_factors = dict.fromkeys((heads_factor(config), 1))
-    for rest in ((2, TOKENS, 32), (4, TOKENS, 64), (2, None, None), (None, TOKENS, 64), (None, None, None)):
+    for rest in RESTS:
         for heads in head_factors:
             first = width_factor(config, heads)
             for width in [factor for factor in (64, 32, 16, 8, 4, 2, 1) if factor <= first]:
