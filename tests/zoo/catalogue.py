@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 
 import torch
-from transformers import PreTrainedModel
+from torch import nn
 
 import archit_codegen as archit
 from tests.zoo import layers, leaves, state
@@ -17,8 +17,12 @@ MODIFICATIONS: dict[str, Modification] = {
 }
 
 
-def modify(model: PreTrainedModel, cls_name: str, modification: str, undo: ExitStack) -> None:
+def modify(
+    model: nn.Module, cls_name: str, modification: str, undo: ExitStack, files: ExitStack | None = None
+) -> None:
     """Every second pair is recorded; in the others the constructor arguments have to be found on the objects.
+
+    `undo` puts the process back; where `files` is given, it does not take the files of user classes away.
 
     Raises:
         NotApplicable: with the reason.
@@ -26,5 +30,5 @@ def modify(model: PreTrainedModel, cls_name: str, modification: str, undo: ExitS
     choices = random.Random(f"{cls_name} {modification}")
     device = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), torch.device("meta"))
     with archit.record() if choices.random() < 0.5 else nullcontext(), device:
-        MODIFICATIONS[modification](Surgery(model, choices, undo))
+        MODIFICATIONS[modification](Surgery(model, choices, undo, files or undo))
     model.eval()

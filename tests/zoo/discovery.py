@@ -42,6 +42,16 @@ def discover() -> Zoo:
     return Zoo(tuple(cls for _, cls in sorted(found.items())), skipped)
 
 
+def find(name: str) -> type[PreTrainedModel]:
+    """The class of a name as `bert.BertModel`, without importing all others."""
+    package, _, cls_name = name.rpartition(".")
+    for module_name in modelling_modules(f"transformers.models.{package}"):
+        found = getattr(importlib.import_module(module_name), cls_name, None)
+        if isinstance(found, type) and found.__module__ == module_name:
+            return found
+    raise LookupError(f"no class {name} in the installed transformers")
+
+
 def imported() -> tuple[list[ModuleType], dict[str, str]]:
     """The modelling modules, and why some of them could not be imported."""
     modules, skipped = [], {}
@@ -53,8 +63,9 @@ def imported() -> tuple[list[ModuleType], dict[str, str]]:
     return modules, skipped
 
 
-def modelling_modules() -> list[str]:
-    packages = pkgutil.walk_packages(transformers.models.__path__, "transformers.models.", onerror=lambda name: None)
+def modelling_modules(package: str = "transformers.models") -> list[str]:
+    paths = importlib.import_module(package).__path__
+    packages = pkgutil.walk_packages(paths, f"{package}.", onerror=lambda name: None)
     return sorted(found.name for found in packages if found.name.rsplit(".", 1)[-1].startswith("modeling_"))
 
 

@@ -20,9 +20,9 @@ class Quiet{name}({name}):
 """
 
 
-def subclass_of(base: type[nn.Module], undo: ExitStack) -> type[nn.Module]:
-    """`Quiet<Base>`, in an importable module of a temporary file that is gone after the judgement."""
-    directory = undo.enter_context(tempfile.TemporaryDirectory())
+def subclass_of(base: type[nn.Module], files: ExitStack) -> type[nn.Module]:
+    """`Quiet<Base>`, in an importable module of a temporary file that goes with `files`."""
+    directory = files.enter_context(tempfile.TemporaryDirectory())
     name = f"zoo_user_{base.__name__.lower()}"
     path = Path(directory) / f"{name}.py"
     path.write_text(TEXT.format(module=base.__module__, name=base.__name__))
@@ -30,6 +30,6 @@ def subclass_of(base: type[nn.Module], undo: ExitStack) -> type[nn.Module]:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    undo.callback(sys.modules.pop, name, None)
+    files.callback(sys.modules.pop, name, None)
     spec.loader.exec_module(module)
     return getattr(module, f"Quiet{base.__name__}")

@@ -65,7 +65,7 @@ def layer_of_a_subclass(surgery: Surgery) -> None:
     """Built anew, as the original is: from the config and the index."""
     layers = surgery.layers(1)
     at = surgery.choices.randrange(len(layers))
-    quiet = subclass_of(type(layers[at]), surgery.undo)
+    quiet = subclass_of(type(layers[at]), surgery.files)
     layers[at] = made(lambda: quiet(**arguments_of(layers[at], at, surgery.model.config)))
 
 
@@ -84,12 +84,12 @@ def arguments_of(layer: nn.Module, index: int, config: object) -> dict[str, obje
 def layer_class_changed(surgery: Surgery) -> None:
     layers = surgery.layers(1)
     layer = layers[surgery.choices.randrange(len(layers))]
-    layer.__class__ = subclass_of(type(layer), surgery.undo)
+    layer.__class__ = subclass_of(type(layer), surgery.files)
 
 
 def all_layer_classes_changed(surgery: Surgery) -> None:
     layers = surgery.layers(1)
-    quiet = subclass_of(type(layers[0]), surgery.undo)
+    quiet = subclass_of(type(layers[0]), surgery.files)
     for layer in layers:
         layer.__class__ = quiet
 

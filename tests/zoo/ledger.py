@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.zoo.run import CRASH, NOT_APPLICABLE, NOT_BUILT, REBUILT, REFUSED, WRONG, Row
+from tests.zoo.run import CRASH, NOT_APPLICABLE, NOT_BUILT, NOT_NATIVELY, REBUILT, REFUSED, WRONG, Row
 
 DOCS = Path(__file__).parents[2] / "docs"
 LEDGER, HASHES = DOCS / "zoo-ledger.tsv", DOCS / "zoo-hashes.txt"
 EVERY = "*"
-BADNESS = {REBUILT: 0, NOT_APPLICABLE: 1, NOT_BUILT: 1, REFUSED: 2, CRASH: 3, WRONG: 4}
+BADNESS = {REBUILT: 0, NOT_APPLICABLE: 1, NOT_BUILT: 1, NOT_NATIVELY: 0, REFUSED: 2, CRASH: 3, WRONG: 4}
 HEADER = "class\tmodification\toutcome\treason"
 Key = tuple[str, str]
 Rows = dict[Key, Row]
@@ -45,11 +45,19 @@ def read_hashes(path: Path) -> list[Row]:
     return [Row(parts[0], names[int(number)], REBUILT, text) for parts, (number, _, text) in cells]
 
 
-def write(rows: Rows, modifications: Iterable[str], ledger: Path = LEDGER, hashes: Path = HASHES) -> None:
+def write(
+    rows: Rows,
+    modifications: Iterable[str],
+    ledger: Path = LEDGER,
+    hashes: Path = HASHES,
+    heads: Iterable[str] | None = None,
+) -> None:
+    """`heads` are the lines of totals; by default those of the structural zoo."""
     ledger.parent.mkdir(exist_ok=True)
     ordered = [rows[name] for name in sorted(rows)]
     listed = ["\t".join((row.cls, key(row)[1], row.outcome, row.text)) for row in ordered if row.outcome != REBUILT]
-    ledger.write_text("\n".join([*(f"# {line}" for line in totals(ordered)), HEADER, *listed]) + "\n")
+    heads = totals(ordered) if heads is None else heads
+    ledger.write_text("\n".join([*(f"# {line}" for line in heads), HEADER, *listed]) + "\n")
     names = hashes.read_text().splitlines()[0].split() if hashes.exists() else []
     names += [name for name in modifications if name not in names]
     hashes.write_text("\n".join([" ".join(names), *hash_lines(ordered, names)]) + "\n")

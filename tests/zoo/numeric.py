@@ -17,11 +17,10 @@ from tests.zoo.faithful import Expected, Judgement, NotSaved, native_failure
 from tests.zoo.outputs import compare, run
 from tests.zoo.places import NotApplicable
 from tests.zoo.plan import rotation
-from tests.zoo.run import CRASH, NOT_APPLICABLE, REBUILT, REFUSED, WRONG, Row, digest, one_line, where
+from tests.zoo.run import CRASH, NOT_APPLICABLE, NOT_NATIVELY, REBUILT, REFUSED, WRONG, Row, digest, one_line, where
 from tests.zoo.structure import Snapshot, fingerprint
 
-NOT_NATIVELY = "rebuilt*"
-"""Rebuilt with equal outputs; the unmodified native class does not survive its own save and load either."""
+NOT_SAVED = "not saved"
 COMPARED = (REBUILT, NOT_NATIVELY)
 TRIES = 16
 CELL_SECONDS = 120
@@ -64,8 +63,11 @@ def built(cls: type[PreTrainedModel], row: small.Small, modification: str, undo:
     except Exception as error:  # the model does not survive it: there are no outputs to compare
         return NOT_APPLICABLE, f"the modified model fails: {reason(error)}"
     outcome, text = compiled(model, expected, undo)
-    if outcome != "not saved":
-        return outcome, text
+    return told_apart(cls, row, text) if outcome == NOT_SAVED else (outcome, text)
+
+
+def told_apart(cls: type[PreTrainedModel], row: small.Small, text: str) -> tuple[str, str]:
+    """Saving and loading is the package's fault only where the unmodified native class survives it."""
     native = native_failure(*small.build(cls, row))
     return (WRONG, text) if native is None else (NOT_NATIVELY, f"the native class fails too: {native}")
 
@@ -79,10 +81,8 @@ def liven_new(model: nn.Module, known: set[int]) -> None:
                 parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter.dtype) * 0.1)
 
 
-def compiled(
-    model: PreTrainedModel, expected: Expected, undo: ExitStack, *, saved: bool = True, **options: Any
-) -> tuple[str, str]:
-    """Compile and judge; `options` are those of `compile_model`."""
+def compiled(model: PreTrainedModel, expected: Expected | None, undo: ExitStack, **options: Any) -> tuple[str, str]:
+    """Compile and judge; `options` are those of `compile_model`. Without expected outputs the structure is judged."""
     try:
         before = fingerprint(model)
         package = archit.compile_model(model, name="zoo_model", suffix="WithZoo", **options)
@@ -98,21 +98,20 @@ def compiled(
         raise
     except Exception as error:
         return CRASH, f"{reason(error)} at {where(error)}"
-    return verdict(model, package, expected, undo, saved=saved)
+    return verdict(model, package, expected, undo)
 
 
-def verdict(
-    model: PreTrainedModel, package: Any, expected: Expected, undo: ExitStack, *, saved: bool
-) -> tuple[str, str]:
+def verdict(model: PreTrainedModel, package: Any, expected: Expected | None, undo: ExitStack) -> tuple[str, str]:
     try:
-        compare(expected.outputs, run(model, expected.inputs), "the live model after it was compiled")
+        if expected is not None:
+            compare(expected.outputs, run(model, expected.inputs), "the live model after it was compiled")
         snapshot = Snapshot(model)
         undo.close()
-        Judgement(model, package, snapshot, expected).judge(saved=saved)
+        Judgement(model, package, snapshot, expected).judge()
     except TooSlow:
         raise
     except NotSaved as error:
-        return "not saved", str(error)
+        return NOT_SAVED, str(error)
     except AssertionError as error:
         return WRONG, str(error)
     except Exception as error:

@@ -44,11 +44,13 @@ Wanted = Callable[[Slot], bool]
 
 @dataclass(frozen=True, slots=True)
 class Surgery:
-    """One modification of one model under way: its choices, and what has to be put back after it was judged."""
+    """One modification of one model under way: its choices, what has to be put back before it is judged,
+    and the files of the user's that may go once the model is done with."""
 
-    model: PreTrainedModel
+    model: nn.Module
     choices: random.Random
     undo: ExitStack
+    files: ExitStack
 
     def slots(self, wanted: Wanted, within: nn.Module | None = None) -> list[Slot]:
         return [slot for slot in walk(within or self.model) if wanted(slot)]

@@ -1,7 +1,8 @@
 """A small config for any class: the numbers of its default config made smaller, those of sub-configs included.
 
 Widths are all divided by one power of two, which keeps what divides what and what adds up to what; depths,
-vocabularies and pictures are cut. How far that goes differs from class to class, so several rungs are tried, the smallest first.
+vocabularies and pictures are cut. How far that goes differs from class to class, so several rungs are tried, the
+smallest first.
 """
 
 import re
