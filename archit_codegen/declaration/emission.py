@@ -58,7 +58,12 @@ class Emitted:
     classes: tuple[str, ...]
     origins: Mapping[str, str]
     methods: Mapping[str, Mapping[str, str]]
-    new_source: str
+    texts: tuple[str, ...]
+
+    @property
+    def new_source(self) -> str:
+        """The user's own definitions and the new classes, without the config class."""
+        return format_text("\n\n".join(self.texts))
 
 
 @dataclass(slots=True)
@@ -103,8 +108,7 @@ class Emitter:
         methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]
         own = [definition.text for definition in user.definitions]
-        new_source = format_text("\n\n".join([*own, *texts]))
-        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, new_source)
+        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts))
 
     # --- plan
 

@@ -61,7 +61,7 @@ def _imports_in(tree: ast.AST) -> tuple[ast.Import | ast.ImportFrom, ...]:
 def star_imports(trees: Iterable[ast.AST], name: str, module: Mapping[str, object]) -> Iterator[Import]:
     """What `from module import *` may have bound, spelled out."""
     for tree in trees:
-        for node in ast.walk(tree):
+        for node in _imports_in(tree):
             if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and (origin := _absolute(node, module)):
                 yield Import(origin, name, name)
 
