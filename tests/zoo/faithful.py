@@ -63,6 +63,10 @@ class Judgement(MetaJudgement):
         with poisoned_memory():
             built = self.build_as(self.live.config)
         set_attention(built.config, attention)
+        return self.loaded(built)
+
+    def loaded(self, built: Any) -> Any:
+        """With the weights of the live model, every one of them."""
         keys = list(built.state_dict())
         assert keys == list(self.weights), f"state dict: {unequal(list(self.weights), keys)}"
         built.load_state_dict(self.weights, strict=True)

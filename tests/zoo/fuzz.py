@@ -29,7 +29,7 @@ HEAD = """# Random surgery
 Sequences of 1 to 12 random modifications at random places of random small models, compiled and judged after each. A
 sequence ends early at a refusal. Run again with `make fuzz N=... SEED=...`.
 
-| seed | sequences | modifications | rebuilt | with outputs compared | the same after all | refused | crashes | silently wrong |
+| seed | sequences | modifications | rebuilt | outputs compared | saved unlike native | refused | crashes | wrong |
 |--:|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 

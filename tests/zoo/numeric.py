@@ -1,7 +1,7 @@
 """One cell of the numeric zoo: a small model with real weights, modified, compiled, and judged by what it computes."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -81,7 +81,13 @@ def liven_new(model: nn.Module, known: set[int]) -> None:
                 parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter.dtype) * 0.1)
 
 
-def compiled(model: PreTrainedModel, expected: Expected | None, undo: ExitStack, **options: Any) -> tuple[str, str]:
+def compiled(
+    model: nn.Module,
+    expected: Expected | None,
+    undo: ExitStack,
+    judgement: Callable[..., Judgement] = Judgement,
+    **options: Any,
+) -> tuple[str, str]:
     """Compile and judge; `options` are those of `compile_model`. Without expected outputs the structure is judged."""
     try:
         before = fingerprint(model)
@@ -98,16 +104,22 @@ def compiled(model: PreTrainedModel, expected: Expected | None, undo: ExitStack,
         raise
     except Exception as error:
         return CRASH, f"{reason(error)} at {where(error)}"
-    return verdict(model, package, expected, undo)
+    return verdict(model, package, expected, undo, judgement)
 
 
-def verdict(model: PreTrainedModel, package: Any, expected: Expected | None, undo: ExitStack) -> tuple[str, str]:
+def verdict(
+    model: nn.Module,
+    package: Any,
+    expected: Expected | None,
+    undo: ExitStack,
+    judgement: Callable[..., Judgement],
+) -> tuple[str, str]:
     try:
         if expected is not None:
             compare(expected.outputs, run(model, expected.inputs), "the live model after it was compiled")
         snapshot = Snapshot(model)
         undo.close()
-        Judgement(model, package, snapshot, expected).judge()
+        judgement(model, package, snapshot, expected).judge()
     except TooSlow:
         raise
     except NotSaved as error:

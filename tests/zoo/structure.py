@@ -251,7 +251,7 @@ def fingerprint(model: nn.Module) -> object:
     """What compiling must leave alone."""
     slots = [(path, id(module), type(module) if module is not None else None) for path, module in walk(model)]
     tensors = [(name, id(tensor)) for name, tensor in model.named_parameters(remove_duplicate=False)]
-    return slots, tensors, [hook_count(module) for _, module in walk(model)], repr(model.config)
+    return slots, tensors, [hook_count(module) for _, module in walk(model)], repr(getattr(model, "config", None))
 
 
 def hook_count(module: nn.Module | None) -> Mapping[str, int]:
