@@ -38,22 +38,10 @@ def test_a_parametrization_that_needs_values() -> None:
     refusal(live, "model.layers.0.self_attn.o_proj", "parametrization cannot be registered on the meta device")
 
 
-def test_one_layer_of_another_dtype() -> None:
-    live = llama()
-    live.model.layers[0].to(torch.bfloat16)
-    refusal(live, "model.layers.0.self_attn.q_proj.weight", "bfloat16", "Cast the whole model")
-
-
 def test_ties_while_the_config_says_none() -> None:
     live = llama()
     live.lm_head.weight = live.model.embed_tokens.weight
     refusal(live, "lm_head.weight", "tie_word_embeddings", "= True")
-
-
-def test_non_persistent_buffer_put_in_from_outside() -> None:
-    live = llama()
-    live.model.layers[1].register_buffer("mask", torch.arange(3.0), persistent=False)
-    refusal(live, "model.layers.1.mask", "put in from outside", "persistent=True")
 
 
 def test_partial_as_forward() -> None:

@@ -12,6 +12,7 @@ from .ownership import is_user_code
 from .parametrized import plain_class
 from .record import Call
 from .signature import constructor_parameters
+from .tensortext import tensor_text
 
 PERSIST = "Make it persistent, or compute the new values in the module's `__init__`."
 
@@ -38,10 +39,9 @@ def _computed(module: nn.Module) -> Iterator[str]:
 
 
 def _compare(path: str, module: nn.Module, names: Iterable[str], call: Call) -> None:
-    if any(isinstance(value, nn.Module) for value in (*(call.args or ()), *call.kwargs.values())):
+    fresh = _fresh(call)
+    if fresh is None:
         return
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"), parameters_uninitialised():
-        fresh = call.cls(*(call.args or ()), **call.kwargs)
     for name in names:
         old, new = fresh._buffers.get(name), module._buffers[name]
         if old is None or new is None or old.shape != new.shape:
@@ -52,6 +52,28 @@ def _compare(path: str, module: nn.Module, names: Iterable[str], call: Call) -> 
                 f"its values are not those that {type(module).__name__} computes, and no checkpoint carries them",
                 PERSIST,
             )
+
+
+def _fresh(call: Call) -> nn.Module | None:
+    """What a call builds on the CPU; None where it is given modules, which stand on `meta`."""
+    if call.args is None or any(isinstance(value, nn.Module) for value in (*call.args, *call.kwargs.values())):
+        return None
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), parameters_uninitialised():
+        built = call.cls(*call.args, **call.kwargs)
+    assert isinstance(built, nn.Module)
+    return built
+
+
+def buffer_text(tensor: torch.Tensor, name: str, declared: Call | None, *, dtype: bool) -> str | None:
+    """An expression for the values of a live buffer: its own or, where it is on `meta`, those that the declared call
+    computes; None where there are none, or no short text."""
+    values: torch.Tensor | None = tensor
+    if tensor.is_meta:
+        fresh = _fresh(declared) if declared is not None else None
+        values = None if fresh is None else fresh._buffers.get(name)
+    if values is None or values.shape != tensor.shape:
+        return None
+    return tensor_text(values, dtype=dtype)
 
 
 def restoring_statements(live: nn.Module, names: Mapping[type, tuple[str, ...]]) -> Iterator[str]:

@@ -129,6 +129,7 @@ class TensorChanged(Change):
     what: str
     declared: TensorFact | None
     live: TensorFact | None
+    text: str | None = None  # an expression for the values that no checkpoint carries
 
     def describe(self) -> str:
         if self.live is None:
@@ -149,6 +150,17 @@ class Parametrized(Change):
     def describe(self) -> str:
         names = [call.construction.cls.name if call.construction else str(call.function) for call in self.calls]
         return f"parametrized by {', '.join(names)}" if names else "parametrizations removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast(Change):
+    """A parameter, or all floating tensors of a module, have another dtype than the model."""
+
+    dtype: str
+    tensor: bool
+
+    def describe(self) -> str:
+        return f"kept in {self.dtype}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import UnsupportedChange
@@ -12,7 +12,6 @@ from .changes import (
     AttributeChanged,
     Change,
     Delta,
-    Frozen,
     FunctionPatched,
     Inside,
     MethodPatched,
@@ -22,14 +21,15 @@ from .changes import (
     SavedOnce,
     SetToNone,
     Shared,
-    TensorChanged,
     TiesChanged,
 )
 from .distance import align, distance
-from .ir import Construction, Literal, Node, Parametrization, TensorFact, join
+from .ir import Construction, Literal, Node, Parametrization, join
+from .tensordiff import Above, as_a_whole, tensor_changes, together, whole_changes
 from .ties import needed_ties, second_paths
 
 _NONE = Literal("None")
+NOTHING = Above()
 Parametrizations = tuple[Parametrization, ...]
 
 
@@ -40,6 +40,9 @@ class Bench(Protocol):
         self, live: Node, reference: Node | None, path: str, like: Node | None = None
     ) -> tuple[Construction, Node]:
         """How a live module was constructed in the place of a declared one, or like one, and what that call builds."""
+
+    def buffer_text(self, live: Node, reference: Node, name: str) -> str | None:
+        """An expression for the values of a buffer that no checkpoint carries."""
 
     def parametrize(self, live: Node, reference: Node, path: str) -> tuple[Mapping[str, Parametrizations], Node]:
         """How the tensors of a live module came to be computed, and the declared module with the same done to it."""
@@ -63,7 +66,7 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
     return _modules(reference, live, "", _Seen(bench, {live.key: ("", reference.key)}))
 
 
-def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool = False) -> Delta:
+def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: Above = NOTHING) -> Delta:
     calls: Mapping[str, Parametrizations] = {}
     if reference.parametrized != live.parametrized:
         calls, reference = seen.bench.parametrize(live, reference, path)
@@ -75,11 +78,12 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool =
             f"a {added[0]} is registered, and no class can declare a hook",
             "Move what the hook does into the module's `forward`, or remove the hook.",
         )
-    own_frozen = not frozen and _newly_frozen(reference, live)
+    own = as_a_whole(reference, live, above)
+    here = together(above, own)
     edits = (
         *(Parametrized(join(path, name), parts) for name, parts in calls.items()),
-        *_children(reference, live, path, seen, frozen or own_frozen),
-        *_tensors(reference, live, path, frozen or own_frozen),
+        *_children(reference, live, path, seen, here),
+        *tensor_changes(reference, live, path, here, lambda name: seen.bench.buffer_text(live, reference, name)),
         *_attributes(reference, live, path),
         *_methods(reference, live, path),
         *(FunctionPatched(join(path, name), code) for name, code in live.functions),
@@ -89,7 +93,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool =
             else ()
         ),
         *((SavedOnce(path, paths),) if (paths := second_paths(reference, live)) else ()),
-        *((Frozen(path, False),) if own_frozen else ()),
+        *whole_changes(path, own),
     )
     return Delta(reference, live, edits)
 
@@ -97,9 +101,9 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool =
 # --- children -------------------------------------------------------------------------------------------------------
 
 
-def _children(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+def _children(reference: Node, live: Node, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
     if _is_list(reference) and _is_list(live):
-        yield from _members(reference, live, path, seen, frozen)
+        yield from _members(reference, live, path, seen, above)
         return
     before, after = dict(reference.children), dict(live.children)
     for name in before:
@@ -108,14 +112,14 @@ def _children(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool)
     for name, node in after.items():
         here = join(path, name)
         if name in before:
-            yield from _child(before[name], node, here, seen, frozen)
+            yield from _child(before[name], node, here, seen, above)
         elif node is None:
             yield AttributeChanged(here, None, _NONE)
         else:
             yield _new(node, here, seen)
 
 
-def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
     if live is None:
         if reference is not None:
             yield SetToNone(path, reference.cls)
@@ -128,15 +132,15 @@ def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, fr
     if reference is None:
         yield _new(live, path, seen)
     elif reference.key != live.key:
-        yield from _same_or_other(reference, live, path, seen, frozen)
+        yield from _same_or_other(reference, live, path, seen, above)
 
 
-def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
     if reference.cls != live.cls:
         yield _replaced(reference, live, path, seen)
         return
     before = dict(seen.first)
-    delta = _modules(reference, live, path, seen, frozen)
+    delta = _modules(reference, live, path, seen, above)
     if not delta.edits:
         return
     if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live)):
@@ -199,12 +203,12 @@ def _is_list(node: Node) -> bool:
     return node.cls.name in {"ModuleList", "Sequential"} and names == [str(index) for index in range(len(names))]
 
 
-def _members(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) -> Iterator[Change]:
+def _members(reference: Node, live: Node, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
     before = [child for _, child in reference.children]
     after = [child for _, child in live.children]
     if len(before) == len(after) and (None in before or None in after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _child(old, new, join(path, str(index)), seen, frozen)
+            yield from _child(old, new, join(path, str(index)), seen, above)
         return
     declared, members = [c for c in before if c is not None], [c for c in after if c is not None]
     if len(declared) != len(before) or len(members) != len(after):
@@ -219,48 +223,7 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, frozen: bool) 
         if match is None:
             yield _new(member, here, seen, declared)
         elif member.key not in seen.first or not shared:
-            yield from _child(declared[match], member, here, seen, frozen)
-
-
-# --- tensors --------------------------------------------------------------------------------------------------------
-
-
-def _newly_frozen(reference: Node, live: Node) -> bool:
-    after, before = list(_below(live)), list(_below(reference))
-    return bool(after) and not any(f.requires_grad for f in after) and any(f.requires_grad for f in before)
-
-
-def _below(node: Node) -> Iterator[TensorFact]:
-    yield from (fact for _, fact in node.parameters if fact is not None)
-    for _, child in node.children:
-        if child is not None:
-            yield from _below(child)
-
-
-def _tensors(reference: Node, live: Node, path: str, frozen: bool) -> Iterator[Change]:
-    yield from _facts(dict(reference.parameters), dict(live.parameters), path, "parameter", frozen)
-    yield from _facts(dict(reference.buffers), dict(live.buffers), path, "buffer", frozen)
-
-
-def _facts(
-    before: Mapping[str, TensorFact | None], after: Mapping[str, TensorFact | None], path: str, what: str, frozen: bool
-) -> Iterator[Change]:
-    for name in before:
-        if name not in after:
-            yield Removed(join(path, name), what)
-    for name, fact in after.items():
-        old, here = before.get(name), join(path, name)
-        if name not in before or (old is None) != (fact is None):
-            yield TensorChanged(here, what, old, fact)
-        elif old is not None and fact is not None:
-            yield from _fact(old, fact, here, what, frozen)
-
-
-def _fact(old: TensorFact, new: TensorFact, path: str, what: str, frozen: bool) -> Iterator[Change]:
-    if replace(old, key=0, requires_grad=True) != replace(new, key=0, requires_grad=True):
-        yield TensorChanged(path, what, old, new)
-    elif old.requires_grad != new.requires_grad and not frozen and what == "parameter":
-        yield Frozen(path, new.requires_grad)
+            yield from _child(declared[match], member, here, seen, above)
 
 
 # --- attributes and methods -----------------------------------------------------------------------------------------

@@ -94,6 +94,15 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class HiddenBuffer(Statement):
+    """A statement that registers a buffer which no checkpoint carries: its name, and the text of its
+    values."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     """A method's new text; the declared one stays under ``keep`` if the new one calls it.
 

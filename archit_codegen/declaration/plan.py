@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import UnsupportedChange
 from .changes import (
     Arranged,
+    Cast,
     Change,
     Delta,
     FunctionPatched,
@@ -14,14 +15,16 @@ from .changes import (
     Parametrized,
     SavedOnce,
     Shared,
+    TensorChanged,
     TiesChanged,
     flatten,
 )
-from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
+from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .ir import ClassRef, CodeRef, Node, Site, join
 from .literal import is_plain_identifier, write_literal
 from .placing import Placement, place
+from .restoring import restoring, saved_once
 from .statements import statements
 
 CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
@@ -54,6 +57,7 @@ class _State:
     )
     counts: dict[str, int] = field(default_factory=dict)
     taken: dict[int, str] = field(default_factory=dict)
+    restoring: set[str] = field(default_factory=set)  # the variants that hold the `_init_weights` of others
 
 
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
@@ -63,7 +67,7 @@ def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     edits, lifted = _owner_edits(delta, state, "")
     assert not lifted, lifted
     root = _variant(delta, edits, state)
-    variants = tuple(state.names.values())
+    variants = tuple(restoring(tuple(state.names.values()), state.restoring))
     return Plan(variants, root, _present(delta.live, state))
 
 
@@ -141,23 +145,23 @@ def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
     """What a variant of the module's class says, and what the owner does by path: everything below torch's modules
     and, in the flat form, below all modules, but for what only a class can express."""
     if delta.reference.kind == "module" and not state.facts.flat:
-        return _without_parametrizations(delta)
+        return _for_class_and_owner(delta)
     if not _needs_class(delta, state):
         return None, delta
     if delta.reference.kind == "container":
         return None, delta
-    mine = tuple(edit for edit in delta.edits if isinstance(edit, CLASS_LEVEL))
+    mine = tuple(edit for edit in delta.edits if _by_class(edit, delta))
     inner = [(edit, _split(edit.delta, state)) for edit in delta.edits if isinstance(edit, Inside)]
     below = tuple(replace(edit, delta=part) for edit, (part, _) in inner if part is not None)
     rest = tuple(replace(edit, delta=part) for edit, (_, part) in inner if part is not None)
-    others = tuple(edit for edit in delta.edits if not isinstance(edit, (*CLASS_LEVEL, Inside)))
+    others = tuple(edit for edit in delta.edits if not (_by_class(edit, delta) or isinstance(edit, Inside)))
     by_owner = replace(delta, edits=(*others, *rest)) if others or rest else None
     return replace(delta, edits=(*mine, *below)), by_owner
 
 
-def _without_parametrizations(delta: Delta) -> tuple[Delta | None, Delta | None]:
-    """Parametrizations are registered by the owner, on the finished module."""
-    owners = [edit for edit in delta.edits if isinstance(edit, Parametrized) or edit.slot == "parametrizations"]
+def _for_class_and_owner(delta: Delta) -> tuple[Delta | None, Delta | None]:
+    """Parametrizations, and another dtype, are given to the finished module by its owner."""
+    owners = [edit for edit in delta.edits if isinstance(edit, Parametrized | Cast) or edit.slot == "parametrizations"]
     if not owners:
         return delta, None
     rest = tuple(edit for edit in delta.edits if edit not in owners)
@@ -167,9 +171,17 @@ def _without_parametrizations(delta: Delta) -> tuple[Delta | None, Delta | None]
 def _needs_class(delta: Delta, state: _State) -> bool:
     forced = delta.reference.kind == "module" and delta.reference.cls in state.facts.forced
     return forced or any(
-        isinstance(edit, CLASS_LEVEL) or (isinstance(edit, Inside) and _needs_class(edit.delta, state))
+        _by_class(edit, delta) or (isinstance(edit, Inside) and _needs_class(edit.delta, state))
         for edit in delta.edits
     )
+
+
+def _by_class(edit: Change, delta: Delta) -> bool:
+    """Whether only a class of the module's own can express a change: a buffer that no checkpoint carries is filled
+    again by the class of its module."""
+    tensor = edit.live if isinstance(edit, TensorChanged) and edit.what == "buffer" else None
+    hidden = tensor is not None and not tensor.persistent and delta.reference.kind == "native"
+    return hidden or isinstance(edit, CLASS_LEVEL)
 
 
 def _owner_path(path: str, relative: str) -> str:
@@ -209,7 +221,9 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
         elif isinstance(edit, TiesChanged):
             yield ClassAttribute("_tied_weights_keys", write_literal(dict(edit.keys)))
         elif isinstance(edit, SavedOnce):
-            yield from _saved_once(edit)
+            for path in edit.paths:
+                check_path(path)
+            yield from saved_once(edit.paths)
 
 
 def check_path(path: str) -> None:
@@ -225,20 +239,6 @@ def check_path(path: str) -> None:
             )
 
 
-def _saved_once(edit: SavedOnce) -> Iterable[SourceEdit]:
-    for path in edit.paths:
-        check_path(path)
-    patterns = ", ".join(r'r"(^|\.)' + path.replace(".", r"\.") + r'\."' for path in edit.paths)
-    yield ClassAttribute("_keys_to_ignore_on_load_missing", f"[{patterns}]", extend=True)
-    prefixes = ", ".join(f'"{path}."' for path in edit.paths)
-    comma = "," if len(edit.paths) == 1 else ""
-    yield Statement(
-        "# Modules that stand in several places are saved once.\n"
-        f"shared = ({prefixes}{comma})\n"
-        "self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]"
-    )
-
-
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:
     """The name of the variant with these edits: of its class, and of the base classes that are edited or follow."""
     lineage = state.facts.lineage(delta.reference.cls)
@@ -247,11 +247,12 @@ def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _S
     for code in reversed(lineage):
         cls = ClassRef(code.module, code.qualname)
         changed = tuple(edits.get(cls, ()))
-        if state.facts.follows(cls) and not any(state.facts.follows(base) for base in renamed):
-            changed += state.facts.restores
+        first = state.facts.follows(cls) and not any(state.facts.follows(base) for base in renamed)
+        changed += state.facts.restores if first else ()
         bases = tuple((ref.name, new) for ref, new in renamed.items() if _inherits(state, cls, ref))
         if cls == delta.reference.cls or changed or bases or state.facts.follows(cls):
             name = renamed[cls] = _named(code, cls, changed, bases, state)
+            state.restoring |= {name} if first else set()
     state.taken[delta.live.key] = name
     return name
 

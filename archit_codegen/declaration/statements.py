@@ -8,6 +8,7 @@ from .changes import (
     Added,
     Arranged,
     AttributeChanged,
+    Cast,
     Change,
     Delta,
     Frozen,
@@ -22,14 +23,14 @@ from .changes import (
     TensorChanged,
     TiesChanged,
 )
-from .edits import ORIGINAL, Assign, SourceEdit, Statement
+from .edits import ORIGINAL, Assign, HiddenBuffer, SourceEdit, Statement
 from .expressions import Scope, argument_text, call_text, shortened, value_text
 from .ir import Literal, TensorFact, Value
 from .placing import Placement, Sites, originals
 
 ORDER: tuple[type[Change], ...] = (
     *(Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, Parametrized),
-    *(TensorChanged, AttributeChanged, Frozen),
+    *(TensorChanged, Cast, AttributeChanged, Frozen),
 )
 
 
@@ -68,6 +69,8 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
             yield from _tensor(placement.relative, change)
         case AttributeChanged():
             yield _set(placement.relative, _value(change, scope))
+        case Cast():
+            yield _cast(placement.relative, change)
         case Frozen(requires_grad=flag):
             yield Statement(f"{target}.requires_grad_({flag})")
         case MethodPatched() | TiesChanged() | FunctionPatched():
@@ -186,38 +189,40 @@ def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:
     if fact is None:
         yield Statement(f"{target_text(relative)} = None")
         return
-    _check_tensor(change, fact)
-    filled = (
-        f"torch.zeros({_shape(fact)})"
-        if fact.dtype == "default"
-        else f"torch.zeros({_shape(fact)}, dtype={fact.dtype})"
-    )
+    if fact.kind not in ("Parameter", "Tensor", "Buffer"):
+        raise UnsupportedChange(change.path, f"a {fact.kind} cannot be declared", "Use `nn.Parameter`.")
+    dtype = "" if fact.dtype == "default" else f", dtype={fact.dtype}"
+    filled = f"torch.zeros({', '.join(map(str, fact.shape)) or '()'}{dtype})"
     if change.what == "buffer":
-        owner, _, name = relative.rpartition(".")
-        yield Statement(f'{target_text(owner)}.register_buffer("{name}", {filled})')
+        yield _buffer(relative, change, fact, filled)
     else:
         yield _set(relative, f"nn.Parameter({filled}{'' if fact.requires_grad else ', requires_grad=False'})")
 
 
-def _shape(fact: TensorFact) -> str:
-    return ", ".join(map(str, fact.shape)) or "()"
-
-
-def _check_tensor(change: TensorChanged, fact: TensorFact) -> None:
-    if change.what == "buffer" and not fact.persistent:
+def _buffer(relative: str, change: TensorChanged, fact: TensorFact, filled: str) -> Statement:
+    owner, _, name = relative.rpartition(".")
+    old = change.declared
+    same = old is not None and (old.shape, old.dtype) == (fact.shape, fact.dtype)
+    target = f"{target_text(owner)}.{name}"
+    register = f'{target_text(owner)}.register_buffer("{name}", {target if same else change.text or filled}'
+    if fact.persistent:
+        return Statement(f"{register})")
+    if change.text is None or owner:
         raise UnsupportedChange(
             change.path,
-            "a non-persistent buffer was put in from outside; no checkpoint carries its values",
-            "Make it persistent (`register_buffer(..., persistent=True)`), or compute it in the module's `__init__`.",
+            "a buffer that is not persistent was put in from outside, and "
+            + ("it is in no class that could restore it" if owner else "its values have no short expression"),
+            "Make it persistent (`register_buffer(..., persistent=True)`), compute it in the module's `__init__`, or "
+            "give it plain values on a real device.",
         )
-    if change.declared is not None and change.declared.shape == fact.shape and change.declared.dtype != fact.dtype:
-        raise UnsupportedChange(
-            change.path,
-            f"its dtype ({fact.dtype}) differs from the rest of the model",
-            "Cast the whole model, or name the module in `_keep_in_fp32_modules` of a class of your own.",
-        )
-    if fact.kind not in ("Parameter", "Tensor", "Buffer"):
-        raise UnsupportedChange(change.path, f"a {fact.kind} cannot be declared", "Use `nn.Parameter`.")
+    return HiddenBuffer(f"{register}, persistent=False)", name, change.text)
+
+
+def _cast(relative: str, change: Cast) -> Statement:
+    target = target_text(relative)
+    if change.tensor:
+        return Statement(f"{target}.data = {target}.data.to({change.dtype})")
+    return Statement(f"{target}.to({change.dtype})")
 
 
 def _value(change: AttributeChanged, scope: Scope) -> str:

@@ -132,10 +132,16 @@ class Comparison:
         return None
 
     def compare_structure(self) -> None:
-        """On meta. A cast of the whole model is no change, and there are two: while it is built, and afterwards."""
+        """On meta. A cast of the whole model is no change, and there are several: while it is built, afterwards, or of
+        the buffers only where parts of it were given another dtype again."""
         expected = facts(self.live, self.class_name)
         found: tuple[str, str] | None = None
-        for built_in, cast in ((self.dtype, keep), (self.dtype, keep_in_float32), (torch.float32, to_one_dtype)):
+        for built_in, cast in (
+            (self.dtype, keep),
+            (self.dtype, keep_in_float32),
+            (self.dtype, cast_buffers),
+            (torch.float32, to_one_dtype),
+        ):
             model = cast(self.built("meta", built_in), self.dtype)
             difference = first_difference(expected, facts(model, self.class_name))
             if difference is None:
@@ -273,6 +279,14 @@ def keep_in_float32(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     for name, parameter in model.named_parameters():
         if any(part in name for part in plan(dtype)):
             parameter.data = parameter.data.to(torch.float32)
+    return model
+
+
+def cast_buffers(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    for module in model.modules():
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_floating_point():
+                module._buffers[name] = buffer.to(dtype)
     return model
 
 

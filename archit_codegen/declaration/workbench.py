@@ -7,16 +7,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations, parametrize
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import ArchitError, InvalidDeclaration, UnknownArguments, UnsupportedChange
-from .buffers import check_values
+from .buffers import buffer_text, check_values
 from .distance import alike, distance
 from .inference import Candidate, candidates
-from .ir import Argument, ClassRef, CodeRef, Construction, Literal, Node, Parametrization, join
+from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
 from .literal import write_literal
-from .parametrized import plain_class, torch_function
+from .parametrized import parametrize_like, plain_class
 from .process import Process, strings_in
 from .record import Call, Recording, named_expression, recorded_call, recording
 from .signature import constructor_parameters
@@ -112,42 +111,25 @@ class Workbench:
         Raises:
             UnsupportedChange: they cannot be registered on `meta`, where models are built before they are loaded.
         """
-        module: nn.Module = self._reader.modules[reference.key]
-        source: Any = self.live_module(live.key)
-        calls: dict[str, tuple[Parametrization, ...]] = {}
-        try:
-            with recording(self._seen), on_meta():
-                for name in (name for name in reference.parametrized if name not in live.parametrized):
-                    parametrize.remove_parametrizations(module, name)  # the class is put back in place
-                    calls[name] = ()
-                for name in live.parametrized:
-                    if name not in reference.parametrized:
-                        parts = source.parametrizations[name]
-                        calls[name] = tuple(self._register(module, name, p, path, unsafe=parts.unsafe) for p in parts)
-        except ArchitError:
-            raise
-        except Exception as error:  # registering runs the user's code
-            raise UnsupportedChange(
-                path,
-                f"its parametrization cannot be registered on the meta device ({type(error).__name__}: {error})",
-                "Write its `forward` and `right_inverse` so that they run on tensors without values.",
-            ) from error
-        return calls, self._read_again(reference)
-
-    def _read_again(self, node: Node) -> Node:
-        module = self._reader.modules[node.key]
+        module = self._reader.modules[reference.key]
+        with recording(self._seen), on_meta():
+            calls = parametrize_like(module, self.live_module(live.key), path, self._values.of, self._part)
         self._reader.forget(module)
-        return self._reader.read(module)
+        return calls, self._reader.read(module)
 
-    def _register(self, module: nn.Module, name: str, part: nn.Module, path: str, *, unsafe: bool) -> Parametrization:
-        own = torch_function(module, name, part)
-        if own is not None:
-            getattr(parametrizations, own[0])(module, **own[1])
-            arguments = (Argument(key, self._values.of(value), "parameter", True) for key, value in own[1].items())
-            return Parametrization(own[0], tuple(arguments))
-        construction, built = self.construct(self._live_reader.read(part), None, join(path, name))
-        parametrize.register_parametrization(module, name, self._reader.modules[built.key], unsafe=unsafe)
-        return Parametrization(None, construction=construction, unsafe=unsafe)
+    def _part(self, part: nn.Module, path: str) -> tuple[Construction, nn.Module]:
+        construction, built = self.construct(self._live_reader.read(part), None, path)
+        return construction, self._reader.modules[built.key]
+
+    def buffer_text(self, live: Node, reference: Node, name: str) -> str | None:
+        """An expression for the values of a buffer that no checkpoint carries."""
+        tensor = self.live_module(live.key)._buffers[name]
+        original = self._reader.modules.get(reference.key)
+        call = self._seen.calls.get(id(original)) if original is not None else None
+        fact = dict(live.buffers)[name]
+        if tensor is None or fact is None:
+            return None
+        return buffer_text(tensor, name, call, dtype=fact.dtype != "default")
 
     def _candidates(self, module: nn.Module, reference: Node | None) -> Iterator[Candidate]:
         original = self._reader.modules.get(reference.key) if reference is not None else None

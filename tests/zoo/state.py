@@ -7,6 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
 
+import archit_codegen as archit
 from tests.zoo import user
 from tests.zoo.places import (
     CONTAINERS,
@@ -58,7 +59,12 @@ def buffer_added(surgery: Surgery) -> None:
 
 
 def hidden_buffer_added(surgery: Surgery) -> None:
-    surgery.one("MLP-like block", is_mlp).module.register_buffer("scratch", torch.zeros(4), persistent=False)
+    surgery.one("MLP-like block", is_mlp).module.register_buffer("scratch", values(4), persistent=False)
+
+
+def values(*shape: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """A buffer that no checkpoint carries has to have values, which a tensor on meta has not."""
+    return torch.zeros(*shape, dtype=dtype, device="cpu")
 
 
 def buffers(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
@@ -82,7 +88,19 @@ def buffer_persistence(surgery: Surgery) -> None:
 def buffer_reshaped(surgery: Surgery) -> None:
     module, name = some_buffer(surgery)
     before = module._buffers[name]
-    setattr(module, name, torch.zeros(*before.shape, 2, dtype=before.dtype))
+    hidden = name in module._non_persistent_buffers_set
+    make = values if hidden else torch.zeros
+    setattr(module, name, make(*before.shape, 2, dtype=before.dtype))
+    if hidden:
+        check_own_initialisation(surgery.model, module)
+
+
+def check_own_initialisation(model: nn.Module, module: nn.Module) -> None:
+    """`from_pretrained` runs this: a class that fills the buffer itself cannot be loaded with one of another shape."""
+    try:
+        model._init_weights(module)
+    except RuntimeError as error:
+        raise NotApplicable("the class's own `_init_weights` fills this buffer in its declared shape") from error
 
 
 def norms_in_double(surgery: Surgery) -> None:
@@ -162,10 +180,9 @@ def weights_untied(surgery: Surgery) -> None:
 
 
 def weights_tied(surgery: Surgery) -> None:
-    """The config's switch is turned on where the class has no ties of its own, as the compiler asks for."""
-    config = surgery.model.config
-    if not getattr(config, "tie_word_embeddings", False) and not surgery.model.all_tied_weights_keys:
-        config.tie_word_embeddings = True
+    """The config's switch is turned on where it is off, as the compiler asks for."""
+    if not getattr(surgery.model.config, "tie_word_embeddings", False):
+        surgery.model.config.tie_word_embeddings = True
     by_shape: dict[tuple[int, ...], list[Slot]] = {}
     for slot in surgery.slots(is_linear):
         by_shape.setdefault(tuple(slot.module.weight.shape), []).append(slot)
@@ -198,8 +215,10 @@ def lora(surgery: Surgery, rank: int, **more: float) -> LoraConfig:
 
 
 def by_peft(change: Callable[[], object]) -> None:
+    """Recorded: PEFT's modules do not keep the arguments that they were built with."""
     try:
-        change()
+        with archit.record():
+            change()
     except ValueError as error:
         raise NotApplicable(f"PEFT: {str(error).splitlines()[0][:80]}") from error
 

@@ -1,0 +1,34 @@
+"""What saving and loading need: values that no checkpoint carries, weights that it carries once. Pure."""
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
+
+from .edits import ClassAttribute, HiddenBuffer, InitWeights, SourceEdit, Statement, Variant
+
+
+def restoring(variants: Sequence[Variant], holders: Set[str]) -> Iterator[Variant]:
+    """The variants; those named in ``holders`` fill the hidden buffers of all, in their `_init_weights`."""
+    restores = tuple(_restores(variants))
+    for variant in variants:
+        yield replace(variant, edits=(*variant.edits, *restores)) if variant.name in holders else variant
+
+
+def _restores(variants: Sequence[Variant]) -> Iterator[InitWeights]:
+    for variant in variants:
+        hidden = [edit for edit in variant.edits if isinstance(edit, HiddenBuffer)]
+        if hidden:
+            lines = [f"    init.copy_(module.{edit.name}, {edit.value})" for edit in hidden]
+            yield InitWeights("\n".join([f"if isinstance(module, {variant.name}):", *lines]))
+
+
+def saved_once(paths: Sequence[str]) -> Iterator[SourceEdit]:
+    """Second paths of shared modules are left out when the model is saved, and not missed when it is loaded."""
+    patterns = ", ".join(r'r"(^|\.)' + path.replace(".", r"\.") + r'\."' for path in paths)
+    yield ClassAttribute("_keys_to_ignore_on_load_missing", f"[{patterns}]", extend=True)
+    prefixes = ", ".join(f'"{path}."' for path in paths)
+    comma = "," if len(paths) == 1 else ""
+    yield Statement(
+        "# Modules that stand in several places are saved once.\n"
+        f"shared = ({prefixes}{comma})\n"
+        "self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]"
+    )
