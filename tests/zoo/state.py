@@ -215,7 +215,7 @@ def lora(surgery: Surgery, rank: int, **more: float) -> LoraConfig:
 
 
 def by_peft(change: Callable[[], object]) -> None:
-    """Recorded: PEFT's modules do not keep the arguments that they were built with."""
+    """Always recorded: PEFT's layers do not keep the config that they were built from."""
     try:
         with archit.record():
             change()
