@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import ArchitError, InvalidDeclaration, InvalidName, ValidationFailed
+from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .diff import diff as diff_trees
 from .difference import Difference
@@ -110,7 +110,7 @@ def _validated(
     try:
         emitted = _emit(bench, delta, options)
         return emitted, _validate(bench, delta, emitted, options, inputs)
-    except ValidationFailed:
+    except (ValidationFailed, UnsupportedChange):
         for plain in (replace(options, prefer_sites=False), replace(options, prefer_sites=False, flat=True)):
             try:
                 emitted = _emit(bench, delta, plain)

@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from torch import nn
+from transformers import PreTrainedModel
 
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
@@ -127,6 +128,8 @@ class Emitter:
         )
 
     def _restores(self, names: UsedNames) -> tuple[InitWeights, ...]:
+        if not isinstance(self.bench.live, PreTrainedModel):
+            return ()  # no `from_pretrained` leaves what no checkpoint carries uninitialised
         copied = {obj: (name,) for obj, name in names.user.names.items() if isinstance(obj, type)}
         return tuple(map(InitWeights, restoring_statements(self.bench.live, copied)))
 

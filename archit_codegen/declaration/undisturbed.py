@@ -68,12 +68,17 @@ def put_back(attributes: dict[str, Any], before: dict[str, Any]) -> None:
 def refill(container: Any, content: Any) -> None:
     if isinstance(container, list):
         container[:] = content
-    elif isinstance(container, dict) and list(container) != list(content):
+    elif isinstance(container, set):
         container.clear()
         container.update(content)
-    else:
-        container.clear() if isinstance(container, set) else None
+    elif not same_items(container, content):  # what was not changed may refuse to be: a frozen dictionary
+        container.clear()
         container.update(content)
+
+
+def same_items(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    """The same objects under the same keys in the same order."""
+    return list(one) == list(other) and all(one[key] is other[key] for key in one)
 
 
 def configs_of(model: nn.Module) -> list[Any]:

@@ -15,6 +15,7 @@ from .distance import alike, distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
 from .literal import write_literal
+from .origins import is_config
 from .parametrized import parametrize_like, plain_class
 from .process import Process, strings_in
 from .record import Call, Recording, named_expression, recorded_call, recording
@@ -36,9 +37,10 @@ class Workbench:
         self.objects: dict[int, Any] = {}
         self.classes: dict[ClassRef, type] = {class_ref(declared): declared}
         self.process = Process(frozenset(_config_strings(live)))
-        self._config = copy.deepcopy(getattr(live, "config", None))
+        self._live_config = config_of(live)
+        self._config = copy.deepcopy(self._live_config)
         self._seen = Recording(keep=True)
-        live_values = Values(config_paths(getattr(live, "config", None), self.objects), self.objects)
+        live_values = Values(config_paths(self._live_config, self.objects), self.objects)
         live_values.paths = module_paths(live)
         self._live_reader = Reader(live_values, recorded_call, default_dtype(live), self.classes, self.process)
         reference = self._build_reference()
@@ -139,7 +141,7 @@ class Workbench:
             named_expression(module),
             recorded_call(module),
             None if reference is None else (reference.cls, call),
-            getattr(self.live, "config", None),
+            self._live_config,
             self._config,
         )
 
@@ -262,6 +264,12 @@ class Workbench:
         for candidate in candidates(self.live, None, recorded_call(self.live), None, None, None):
             return cls(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
         raise UnknownArguments("", cls.__name__, _required(self.live))
+
+
+def config_of(model: nn.Module) -> Any:
+    """The config of transformers that a root has; other libraries call other things a config."""
+    config = getattr(model, "config", None)
+    return config if is_config(config) else None
 
 
 def _config_strings(live: nn.Module) -> Iterator[str]:
