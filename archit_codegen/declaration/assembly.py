@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import transformers
 
 from .ecosystem import ConfigClass, auto_classes, version_of
-from .importing import sort_imports
+from .importing import FUTURE, sort_imports
 from .names import free_globals
 from .ownership import is_user_code
 from .render import render
@@ -30,6 +30,7 @@ class Parts:
     config: ConfigClass | None
     license: str
     copy: bool
+    postponed: bool  # whether the annotations of the original are not evaluated
 
     @property
     def header(self) -> list[str]:
@@ -63,6 +64,7 @@ def assemble(parts: Parts) -> Iterator[tuple[str, str]]:
 def _modeling(parts: Parts) -> str:
     bindings = parts.bindings
     statements = [found.statement(alias) for alias, found in bindings.imports.items() if parts.uses(alias)]
+    statements += [FUTURE] if parts.postponed else []
     values = {
         "license": parts.license,
         "header": parts.header,

@@ -23,7 +23,7 @@ from .plan import Facts, make_plan
 from .resolve import Bindings, module_scope
 from .rewrite import rewrite_class
 from .rewrite_names import Renames
-from .source import ClassText, class_text, site_text
+from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
 from .textcheck import check_text
 from .uses import UsedNames, root_import
@@ -104,6 +104,7 @@ class Emitter:
             config=self.config,
             license=license_text,
             copy=copy,
+            postponed=any(postpones(self._source(variant).file) for variant in ordered),
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
         methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}

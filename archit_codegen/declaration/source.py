@@ -64,6 +64,14 @@ def module_tree(file: str) -> ast.Module | None:
     return None if source is None else source.tree
 
 
+def postpones(file: str) -> bool:
+    """Whether a file says `from __future__ import annotations`: what stands in annotations there need not evaluate."""
+    tree = module_tree(file)
+    statements = tree.body if tree is not None else []
+    futures = [node for node in statements if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+    return any(alias.name == "annotations" for node in futures for alias in node.names)
+
+
 @lru_cache(maxsize=4096)
 def site_text(site: Site) -> SiteText | None:
     """The expression at a site with its surroundings; None where the text is not to be had."""

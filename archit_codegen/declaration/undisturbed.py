@@ -68,10 +68,7 @@ def put_back(attributes: dict[str, Any], before: dict[str, Any]) -> None:
 def refill(container: Any, content: Any) -> None:
     if isinstance(container, list):
         container[:] = content
-    elif isinstance(container, set):
-        container.clear()
-        container.update(content)
-    elif not same_items(container, content):  # what was not changed may refuse to be: a frozen dictionary
+    elif isinstance(container, set) or not same_items(container, content):
         container.clear()
         container.update(content)
 
