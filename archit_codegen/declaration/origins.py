@@ -16,6 +16,12 @@ def is_config(value: object) -> bool:
     return hasattr(type(value), "model_type") and callable(getattr(value, "to_dict", None))
 
 
+def config_of(model: object) -> Any:
+    """The config of transformers that a root has; other libraries call other things a config."""
+    config = getattr(model, "config", None)
+    return config if is_config(config) else None
+
+
 def argument_expressions(frame: FrameType, site: Site) -> Mapping[int | str, str]:
     """The arguments of the call at ``site`` that are arithmetic over config fields, as text over the name ``config``.
 

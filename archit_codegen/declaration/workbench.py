@@ -15,7 +15,7 @@ from .distance import alike, distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
 from .literal import write_literal
-from .origins import is_config
+from .origins import config_of
 from .parametrized import parametrize_like, plain_class
 from .process import Process, strings_in
 from .record import Call, Recording, named_expression, recorded_call, recording
@@ -264,12 +264,6 @@ class Workbench:
         for candidate in candidates(self.live, None, recorded_call(self.live), None, None, None):
             return cls(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
         raise UnknownArguments("", cls.__name__, _required(self.live))
-
-
-def config_of(model: nn.Module) -> Any:
-    """The config of transformers that a root has; other libraries call other things a config."""
-    config = getattr(model, "config", None)
-    return config if is_config(config) else None
 
 
 def _config_strings(live: nn.Module) -> Iterator[str]:
