@@ -104,13 +104,18 @@ class Emitter:
             config=self.config,
             license=license_text,
             copy=copy,
-            postponed=any(postpones(self._source(variant).file) for variant in ordered),
+            postponed=self._postponed(ordered),
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
         methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]
         own = [definition.text for definition in user.definitions]
         return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts))
+
+    def _postponed(self, ordered: Sequence[Variant]) -> bool:
+        """Models of transformers never are: it reads the class in the annotation `config: XConfig`."""
+        mine = not isinstance(self.bench.live, PreTrainedModel)
+        return mine and any(postpones(self._source(variant).file) for variant in ordered)
 
     # --- plan
 

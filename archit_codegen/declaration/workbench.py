@@ -36,8 +36,8 @@ class Workbench:
         self.live, self.declared = live, declared
         self.objects: dict[int, Any] = {}
         self.classes: dict[ClassRef, type] = {class_ref(declared): declared}
-        self.process = Process(frozenset(_config_strings(live)))
         self._live_config = config_of(live)
+        self.process = Process(frozenset(_config_strings(self._live_config)))
         self._config = copy.deepcopy(self._live_config)
         self._seen = Recording(keep=True)
         live_values = Values(config_paths(self._live_config, self.objects), self.objects)
@@ -47,8 +47,7 @@ class Workbench:
         check_values(live, reference, self._seen.calls)
         self._values = Values(config_paths(self._config, self.objects), self.objects)
         self._values.paths = module_paths(reference)
-        calls = self._seen.calls
-        dtype = default_dtype(reference)
+        calls, dtype = self._seen.calls, default_dtype(reference)
         self._reader = Reader(self._values, lambda module: calls.get(id(module)), dtype, self.classes)
         self.reference_node = self._reader.read(reference)
         self.live_node = self._live_reader.read(live)
@@ -266,8 +265,7 @@ class Workbench:
         raise UnknownArguments("", cls.__name__, _required(self.live))
 
 
-def _config_strings(live: nn.Module) -> Iterator[str]:
-    config = getattr(live, "config", None)
+def _config_strings(config: Any) -> Iterator[str]:
     if isinstance(config, PreTrainedConfig):
         yield from strings_in(config.to_dict())
         yield from strings_in([config._attn_implementation, config._experts_implementation])
