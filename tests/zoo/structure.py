@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.util import resolve_name
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -153,6 +154,7 @@ def describe_function(function: FunctionType, suffix: str, above: tuple[Function
         return "recursion"
     known = function.__globals__
     names = {name: resolved(known[name], suffix, (*above, function)) for name in loads(function) if name in known}
+    names["__package__"] = known.get("__package__")
     return code_of(function.__code__, suffix, names), plain_defaults(function)
 
 
@@ -178,18 +180,7 @@ def steps(code: CodeType) -> tuple[tuple[str, Any], ...]:
     """The instructions, without what the breaks of lines decide: NOPs, targets of jumps, how a method is called."""
     found = [step for step in dis.get_instructions(code) if step.opname not in LINED]
     names = [(step, "LOAD_ATTR" if step.opname == "LOAD_METHOD" else step.opname) for step in found]
-    values = [(name, None if step.opcode in JUMPS else step.argval) for step, name in names]
-    return tuple(imported_by_last_name(values))
-
-
-def imported_by_last_name(found: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """`from ..auto.modeling_auto import X` and `from transformers.models.auto.modeling_auto import X` are the same."""
-    for index, (name, value) in enumerate(found):
-        level_of_import = [step for step, _ in found[index : index + 3]] == ["LOAD_CONST", "LOAD_CONST", "IMPORT_NAME"]
-        if name == "IMPORT_NAME":
-            yield name, value.rpartition(".")[2]
-        elif not level_of_import:
-            yield name, value
+    return tuple((name, None if step.opcode in JUMPS else step.argval) for step, name in names)
 
 
 def values_of(live: PreTrainedConfig, wanted: type[PreTrainedConfig]) -> dict[str, Any]:
@@ -221,8 +212,18 @@ def plain_defaults(function: FunctionType) -> object:
 
 
 def code_of(code: CodeType, suffix: str, names: Mapping[str, object]) -> object:
-    body = [(name, operand(name, value, suffix, names)) for name, value in steps(code)]
+    found = absolute_imports(list(steps(code)), names.get("__package__"))
+    body = [(name, operand(name, value, suffix, names)) for name, value in found]
     return code.co_varnames, code.co_freevars, list(with_one_variant(body))
+
+
+def absolute_imports(body: list[tuple[str, Any]], package: object) -> list[tuple[str, Any]]:
+    """`from .a import b` in another package has to name where it was: the two steps before hold level and names."""
+    for index, (name, value) in enumerate(body):
+        if name == "IMPORT_NAME" and (level := body[index - 2][1]):
+            body[index - 2] = body[index - 2][0], 0
+            body[index] = name, resolve_name("." * level + value, str(package))
+    return body
 
 
 def with_one_variant(body: list[tuple[str, object]]) -> Iterator[tuple[str, object]]:
