@@ -1,6 +1,7 @@
 """Code that was changed in the process: methods of an object, of a class, functions and classes of a module."""
 
 import types
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 from transformers.models.bert import modeling_bert
 from transformers.models.llama import modeling_llama
 
+import archit_codegen as archit
 from tests.small import bert, check, check_without_patch, llama
 
 
@@ -131,3 +133,40 @@ def test_class_of_an_object_changed() -> None:
     live = llama()
     live.model.layers[1].mlp.__class__ = LoudMLP
     check(live, "self.mlp = LoudMLP(config)")
+
+
+def through_its_class(self, x):
+    return 2.0 * type(self).forward(self, x)
+
+
+def through_its_class_attribute(self, x):
+    return 2.0 * self.__class__.forward(self, x)
+
+
+@pytest.mark.parametrize("patch", [through_its_class, through_its_class_attribute])
+def test_a_patch_calls_the_original_through_the_class_of_the_object(patch: Callable[..., torch.Tensor]) -> None:
+    live = llama()
+    mlp = live.model.layers[0].mlp
+    mlp.forward = types.MethodType(patch, mlp)
+    check(live, "return 2.0 * type(self)._original_forward(self, x)")
+
+
+def test_the_same_on_a_module_of_torch() -> None:
+    live = llama()
+    linear = live.model.layers[0].mlp.up_proj
+    linear.forward = types.MethodType(through_its_class, linear)
+    check(live, "return 2.0 * nn.Linear.forward(self, x)")
+
+
+def above_its_class(self, x):
+    return super(type(self), self).forward(x)
+
+
+def test_a_patch_that_looks_above_the_class_of_the_object_is_refused() -> None:
+    live = llama()
+    mlp = live.model.layers[0].mlp
+    mlp.forward = types.MethodType(above_its_class, mlp)
+    with pytest.raises(
+        archit.UnsupportedChange, match=r"LlamaMLP\.forward: the patch looks up super\(type\(self\), self\)"
+    ):
+        archit.compile_model(live, name="tiny_x", suffix="WithX")

@@ -139,11 +139,12 @@ class Emitter:
         copied = {obj: (name,) for obj, name in names.user.names.items() if isinstance(obj, type)}
         return tuple(map(InitWeights, restoring_statements(self.bench.live, copied)))
 
-    def _method(self, name: str, code: CodeRef, cls: ClassRef) -> Method:
+    def _method(self, name: str, code: CodeRef, cls: ClassRef, others: frozenset[str]) -> Method:
         function = self.bench.objects[code.key]
         bound = not code.digest.startswith("free:")
+        key, path = method_key(code), f"{cls.name}.{name}"
         edit, scope = method_edit(
-            name, function, self.bench.classes[cls], bound=bound, path=f"{cls.name}.{name}", code=method_key(code)
+            name, function, self.bench.classes[cls], bound=bound, path=path, code=key, others=others
         )
         self.method_scopes[edit.code] = scope
         return edit

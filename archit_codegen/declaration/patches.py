@@ -1,7 +1,7 @@
 """Methods that were patched at run time, as text that can stand in a class."""
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -16,13 +16,13 @@ KEEP = "_original_{}"
 
 
 def method_edit(
-    name: str, function: FunctionType, cls: type, *, bound: bool, path: str, code: str
+    name: str, function: FunctionType, cls: type, *, bound: bool, path: str, code: str, others: Set[str] = frozenset()
 ) -> tuple[Method, Mapping[str, Any]]:
     """The new method, and the scope in which its global names are looked up.
 
     ``bound`` tells whether the function takes the module as its first argument, ``code`` what it does, to tell it from
-    others of the same text. A call of the declared method, through a closure or a global, becomes a call of
-    ``self._original_<name>``.
+    others of the same text. A call of the declared method, through a closure, a global or the object's class, becomes
+    one of ``self._original_<name>``. ``others`` are the methods that are patched as well.
 
     Raises:
         UnsupportedChange: the patch is no function with source.
@@ -35,6 +35,7 @@ def method_edit(
     scope = {**function.__globals__, **closure_values(function)}
     if not bound:
         text = _with_self(text)
+    _check_own_class(text, others, path)
     text, kept = _original_calls(text, scope, name, cls)
     text = _with_literals(text, closure_values(function))
     native = cls.__module__.partition(".")[0] == "torch"
@@ -82,7 +83,33 @@ def _original_calls(text: str, scope: Mapping[str, Any], name: str, cls: type) -
                 edits.append(_edit(node, bound_call))
             elif isinstance(value, FunctionType) and _is_declared(value, name, cls):
                 edits.append(_edit(node, free_call))
+        elif isinstance(node, ast.Attribute) and node.attr == name and _is_own_class(node.value, receiver):
+            edits.append(_edit(node, free_call))
     return (splice(text, edits), True) if edits else (text, False)
+
+
+def _is_own_class(node: ast.expr, receiver: str) -> bool:
+    """``type(self)`` or ``self.__class__``."""
+    if isinstance(node, ast.Call):
+        called = isinstance(node.func, ast.Name) and node.func.id == "type" and len(node.args) == 1
+        return called and isinstance(node.args[0], ast.Name) and node.args[0].id == receiver
+    of_receiver = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == receiver
+    return of_receiver and isinstance(node, ast.Attribute) and node.attr == "__class__"
+
+
+def _check_own_class(text: str, others: Set[str], path: str) -> None:
+    """On the object its class has the declared methods, in a class that has the patched ones it would be another."""
+    tree = _definition(text)
+    receiver = tree.args.args[0].arg if tree.args.args else "self"
+    for node in ast.walk(tree):
+        other = isinstance(node, ast.Attribute) and node.attr in others and _is_own_class(node.value, receiver)
+        above = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+        if other or (above and isinstance(node, ast.Call) and any(_is_own_class(a, receiver) for a in node.args)):
+            raise UnsupportedChange(
+                path,
+                f"the patch looks up {ast.unparse(node)}, which would be another method in the class that is written",
+                "Name the class whose method is meant.",
+            )
 
 
 def _is_declared(function: Any, name: str, cls: type) -> bool:
@@ -91,5 +118,5 @@ def _is_declared(function: Any, name: str, cls: type) -> bool:
     return inner.__code__.co_qualname in owners
 
 
-def _edit(node: ast.Name, text: str) -> Edit:
+def _edit(node: ast.expr, text: str) -> Edit:
     return Edit((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0), text)

@@ -38,7 +38,7 @@ class Facts:
     lineage: Callable[[ClassRef], tuple[CodeRef, ...]]  # the MRO, the class first
     holds: Holds
     name_of: NameOf
-    method: Callable[[str, CodeRef, ClassRef], Method]
+    method: Callable[[str, CodeRef, ClassRef, frozenset[str]], Method]
     follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
     forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
     prefer_sites: bool = True
@@ -217,7 +217,8 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
     for edit in delta.edits:
         check_path(edit.path)
         if isinstance(edit, MethodPatched):
-            yield state.facts.method(edit.slot, edit.code, delta.reference.cls)
+            others = frozenset(e.slot for e in delta.edits if isinstance(e, MethodPatched) and e is not edit)
+            yield state.facts.method(edit.slot, edit.code, delta.reference.cls, others)
         elif isinstance(edit, TiesChanged):
             yield ClassAttribute("_tied_weights_keys", write_literal(dict(edit.keys)))
         elif isinstance(edit, SavedOnce):
