@@ -41,7 +41,7 @@ def test_a_parametrization_that_needs_values() -> None:
 def test_ties_while_the_config_says_none() -> None:
     live = llama()
     live.lm_head.weight = live.model.embed_tokens.weight
-    refusal(live, "lm_head.weight", "tie_word_embeddings", "= True")
+    refusal(live, "lm_head.weight", "Set `model.config.tie_word_embeddings = True`")
 
 
 def test_partial_as_forward() -> None:

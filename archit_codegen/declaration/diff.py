@@ -89,7 +89,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: Above =
         *(FunctionPatched(join(path, name), code) for name, code in live.functions),
         *(
             (TiesChanged(path, reference.ties or (), keys),)
-            if (keys := needed_ties(reference, live)) is not None
+            if (keys := needed_ties(reference, live, path)) is not None
             else ()
         ),
         *((SavedOnce(path, paths),) if (paths := second_paths(reference, live)) else ()),

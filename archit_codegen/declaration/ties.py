@@ -10,7 +10,7 @@ Slot = tuple[int, str]  # a parameter's place: key of its module, name
 Keys = tuple[tuple[str, str], ...]
 
 
-def needed_ties(reference: Node, live: Node) -> Keys | None:
+def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
     """The ``_tied_weights_keys`` that a transformers model needs; None if the declared ones are right.
 
     Raises:
@@ -25,9 +25,10 @@ def needed_ties(reference: Node, live: Node) -> Keys | None:
     added = [pair for pair in _pairs(live) if pair[0] not in covered]
     if added and not active:
         raise UnsupportedChange(
-            added[0][0],
-            f"is tied to {added[0][1]}, while config.tie_word_embeddings is off, which switches all ties off",
-            "Set `model.config.tie_word_embeddings = True` in the surgery.",
+            join(path, added[0][0]),
+            f"is tied to {join(path, added[0][1])}, while {join(path, 'config')}.tie_word_embeddings is off, which "
+            "switches all ties off",
+            f"Set `{join('model', join(path, 'config'))}.tie_word_embeddings = True` in the surgery.",
         )
     needed = (*kept, *added)
     return needed if needed != reference.ties else None

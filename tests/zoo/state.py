@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
+from transformers import PreTrainedModel
 
 import archit_codegen as archit
 from tests.zoo import user
@@ -180,9 +181,10 @@ def weights_untied(surgery: Surgery) -> None:
 
 
 def weights_tied(surgery: Surgery) -> None:
-    """The config's switch is turned on where it is off, as the compiler asks for."""
-    if not getattr(surgery.model.config, "tie_word_embeddings", False):
-        surgery.model.config.tie_word_embeddings = True
+    """The switch is turned on in each config where it is off, as the compiler asks for."""
+    for model in surgery.model.modules():
+        if isinstance(model, PreTrainedModel) and not getattr(model.config, "tie_word_embeddings", False):
+            model.config.tie_word_embeddings = True
     by_shape: dict[tuple[int, ...], list[Slot]] = {}
     for slot in surgery.slots(is_linear):
         by_shape.setdefault(tuple(slot.module.weight.shape), []).append(slot)
