@@ -37,11 +37,16 @@ def transformers_build(live: PreTrainedModel) -> Build:
         config = config_of(root.config_class, live.config)
         if not has_experts(live):
             without_experts(config)
-        model = root(config)
-        assert isinstance(model, nn.Module)
-        return model
+        return tied(root(config))
 
     return build
+
+
+def tied(model: nn.Module) -> nn.Module:
+    """The model with its ties: transformers before 5.1 ties nothing that it builds on `meta`."""
+    if isinstance(model, PreTrainedModel):
+        model.tie_weights()
+    return model
 
 
 def has_experts(model: nn.Module) -> bool:

@@ -142,12 +142,24 @@ def written_functions(value: object) -> Iterator[FunctionType]:
 
 
 def innermost(function: FunctionType) -> FunctionType:
-    """The function at the end of the ``__wrapped__`` chain."""
+    """The function at the end of the ``__wrapped__`` chain, also through wrappers that do not keep one."""
     seen = {id(function)}
-    while isinstance(inner := function.__dict__.get("__wrapped__"), FunctionType) and id(inner) not in seen:
+    while (inner := _wrapped(function)) is not None and id(inner) not in seen:
         function = inner
         seen.add(id(function))
     return function
+
+
+def _wrapped(function: FunctionType) -> FunctionType | None:
+    inner = function.__dict__.get("__wrapped__")
+    if isinstance(inner, FunctionType):
+        return inner
+    # `use_kernelized_func` of transformers before 5.4 wraps the `__init__` of a class without `functools.wraps`.
+    if "<locals>" not in function.__qualname__ or not function.__module__.startswith("transformers."):
+        return None
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    methods = [value for value in cells if isinstance(value, FunctionType) and "." in value.__qualname__]
+    return methods[0] if len(methods) == 1 else None
 
 
 def _inner(cls: type, function: FunctionType) -> str:

@@ -2,6 +2,7 @@
 
 import atexit
 import importlib
+import importlib.util
 import itertools
 import shutil
 import sys
@@ -14,39 +15,29 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from transformers import (
-    PreTrainedModel,
-    activations,
-    conversion_mapping,
-    fusion_mapping,
-    masking_utils,
-    modeling_utils,
-    monkey_patching,
-)
-from transformers import modeling_rope_utils as rope_utils
-from transformers.integrations import moe
-from transformers.loss import loss_utils
-from transformers.utils import output_capturing
+from transformers import PreTrainedModel, conversion_mapping
 
 from archit_codegen.errors import ValidationFailed
 
-# Dictionaries and sets of transformers which importing a package, or building and saving its models, may change.
+# Dictionaries and sets of transformers which importing a package, or building and saving its models, may change: the
+# module, and the path in it. Not every version has every one.
 REGISTRIES = (
-    (output_capturing, "_CAN_RECORD_REGISTRY"),
-    (conversion_mapping, "_checkpoint_conversion_mapping_cache"),
-    (conversion_mapping, "USER_REGISTERED_MAPPINGS"),
-    (monkey_patching, "_monkey_patch_mapping_cache"),
-    (monkey_patching, "_compiled_patterns_cache"),
-    (fusion_mapping, "_FUSION_DISCOVERY_CACHE"),
-    (fusion_mapping, "_REGISTERED_FUSION_SOURCE_PATTERNS"),
-    (fusion_mapping, "_FUSION_REGISTRY"),
-    (modeling_utils.AttentionInterface, "_global_mapping"),
-    (masking_utils.AttentionMaskInterface, "_global_mapping"),
-    (moe.ExpertsInterface, "_global_mapping"),
-    (activations, "ACT2CLS"),
-    (activations, "ACT2FN"),
-    (rope_utils, "ROPE_INIT_FUNCTIONS"),
-    (loss_utils, "LOSS_MAPPING"),
+    ("utils.output_capturing", "_CAN_RECORD_REGISTRY"),
+    ("utils.generic", "_CAN_RECORD_REGISTRY"),
+    ("conversion_mapping", "_checkpoint_conversion_mapping_cache"),
+    ("conversion_mapping", "USER_REGISTERED_MAPPINGS"),
+    ("monkey_patching", "_monkey_patch_mapping_cache"),
+    ("monkey_patching", "_compiled_patterns_cache"),
+    ("fusion_mapping", "_FUSION_DISCOVERY_CACHE"),
+    ("fusion_mapping", "_REGISTERED_FUSION_SOURCE_PATTERNS"),
+    ("fusion_mapping", "_FUSION_REGISTRY"),
+    ("modeling_utils", "AttentionInterface._global_mapping"),
+    ("masking_utils", "AttentionMaskInterface._global_mapping"),
+    ("integrations.moe", "ExpertsInterface._global_mapping"),
+    ("activations", "ACT2CLS"),
+    ("activations", "ACT2FN"),
+    ("modeling_rope_utils", "ROPE_INIT_FUNCTIONS"),
+    ("loss.loss_utils", "LOSS_MAPPING"),
 )
 SOURCE_HEURISTICS = ("_can_set_attn_implementation_cached_value", "_can_set_experts_implementation_cached_value")
 
@@ -118,11 +109,22 @@ def isolated_registries() -> Iterator[None]:
     """Inside, packages may register what they like; afterwards every registry of transformers is as it was."""
     conversion_mapping.get_checkpoint_conversion_mapping("")  # builds the cache, so that it is a dictionary to restore
     with ExitStack() as stack:
-        for owner, attribute in REGISTRIES:
-            stack.callback(restorer(getattr(owner, attribute)))
+        for registry in registries():
+            stack.callback(restorer(registry))
         stack.enter_context(isolated_auto_classes())
         stack.enter_context(forgotten_heuristics())
         yield
+
+
+def registries() -> Iterator[Any]:
+    """Each registry that this version of transformers has."""
+    for module, path in REGISTRIES:
+        if importlib.util.find_spec(f"transformers.{module}") is not None:
+            found: Any = importlib.import_module(f"transformers.{module}")
+            for name in path.split("."):
+                found = getattr(found, name, None)
+            if found is not None:
+                yield found
 
 
 def restorer(registry: Any) -> Callable[[], None]:
