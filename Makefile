@@ -9,7 +9,7 @@ CASES ?=
 CHECK ?=
 SHARD ?=
 
-.PHONY: help demo test lint golden matrix-table zoo zoo-quick install-test clean $(VENV)
+.PHONY: help demo test lint golden matrix-table zoo zoo-quick install-test ship matrix clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,5 +48,11 @@ zoo: $(READY) ## every class of transformers x 20 modifications, writes docs/zoo
 zoo-quick: $(READY) ## every class with two modifications; compares with the ledger
 	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo --quick --check
 
+ship: $(READY) ## packages in processes without archit_codegen: everything, the slow part too (minutes)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/ship tests/test_checkpoints.py
+
+matrix: $(READY) ## the golden surgeries on five versions of transformers, each in its own environment, into docs/versions.md
+	$(BIN)/python -m tests.versions
+
 clean: ## remove what was made here
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .matrix build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,13 +1,17 @@
 """Puts the texts of one emission into files."""
 
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import transformers
 
-from .ecosystem import ConfigClass, auto_classes, version_of
+from .checkpoints import IMPORTS as CONVERSION_IMPORTS
+from .ecosystem import ConfigClass, auto_classes, class_body, documentation, version_of
 from .importing import FUTURE, sort_imports
+from .literal import write_literal
 from .names import free_globals
 from .ownership import is_user_code
 from .render import render
@@ -29,8 +33,11 @@ class Parts:
     user: UserCode
     config: ConfigClass | None
     license: str
+    changed: tuple[str, ...]  # the modules of transformers from which classes were changed, the root's first
     copy: bool
     postponed: bool  # whether the annotations of the original are not evaluated
+    conversions: tuple[str, ...] = ()
+    modular: tuple[str, ...] = ()
 
     @property
     def header(self) -> list[str]:
@@ -42,12 +49,45 @@ class Parts:
         ]
 
     @property
+    def needs(self) -> list[str]:
+        """Packages of the user's own from which the classes import."""
+        found = [item for name, item in self.bindings.imports.items() if self.uses(name)]
+        return sorted({item.module.partition(".")[0] for item in found if is_user_code(item.value())})
+
+    @property
+    def notice(self) -> list[str]:
+        """What Apache-2.0 asks for in section 4b: that the files were changed stands in them."""
+        text = f"This file was changed: its classes are modified versions of those of {', '.join(self.changed)}."
+        texts = [text] if self.changed else []
+        texts += [f"It needs {', '.join(self.needs)} to be installed."] if self.needs else []
+        return [line for text in texts for line in textwrap.wrap(text, 100, break_long_words=False)]
+
+    @property
+    def configs(self) -> tuple[ConfigClass, ...]:
+        return () if self.config is None else self.config.all
+
+    @property
+    def autos(self) -> tuple[str, ...]:
+        return auto_classes(self.declared.__name__)
+
+    @property
     def exports(self) -> list[str]:
         return sorted(name for name in self.classes if not name.startswith("_"))
 
     def uses(self, name: str) -> bool:
         """Whether the modelling file reads a global name."""
-        return any(name in free_globals(text) for text in (*self.texts, *self.bindings.statements.values()))
+        return any(name in free_globals(text) for text in (*self.texts, *self.statements))
+
+    @property
+    def statements(self) -> list[str]:
+        """What stands before the classes, as far as they, or others of these, use it."""
+        used: set[str] = set()
+        fresh = list(self.texts)
+        while fresh:
+            names = {name for text in fresh for name in free_globals(text)} & self.bindings.statements.keys()
+            fresh = [self.bindings.statements[name] for name in names - used]
+            used |= names
+        return [text for name, text in self.bindings.ordered_statements if name in used]
 
 
 def assemble(parts: Parts) -> Iterator[tuple[str, str]]:
@@ -58,28 +98,35 @@ def assemble(parts: Parts) -> Iterator[tuple[str, str]]:
     if parts.user.definitions:
         yield f"{name}/modules_{name}.py", format_text(_modules(parts))
     yield f"{name}/modeling_{name}.py", format_text(_modeling(parts))
+    if parts.modular:
+        yield f"{name}/modular_{name}.py", format_text(_modeling(replace(parts, texts=parts.modular, conversions=())))
     yield f"{name}/__init__.py", format_text(_init(parts))
 
 
 def _modeling(parts: Parts) -> str:
     bindings = parts.bindings
     statements = [found.statement(alias) for alias, found in bindings.imports.items() if parts.uses(alias)]
+    registered = "".join(parts.conversions)
+    statements += [line for line in CONVERSION_IMPORTS if line.rpartition(" ")[2] in registered]
     statements += [FUTURE] if parts.postponed else []
     values = {
         "license": parts.license,
-        "header": parts.header,
+        "header": [*parts.header[:1], *parts.notice, *parts.header[1:]],
         "imports": grouped(sort_imports(statements)),
         "own_imports": list(_own_imports(parts)),
-        "statements": list(bindings.statements.values()),
+        "statements": parts.statements,
         "classes": parts.texts,
+        "declared": parts.declared.__name__,
+        "conversions": parts.conversions,
         "exports": parts.exports,
     }
     return render("modeling.py.jinja", values)
 
 
 def _own_imports(parts: Parts) -> Iterator[str]:
-    if parts.config is not None and parts.uses(parts.config.name):
-        yield f"from .configuration_{parts.name} import {parts.config.name}"
+    configs = [config.name for config in parts.configs if parts.uses(config.name)]
+    if configs:
+        yield f"from .configuration_{parts.name} import {', '.join(sorted(configs))}"
     wanted = {alias: parts.user.names[obj] for alias, obj in parts.bindings.user_names.items()}
     wanted |= {name: name for name in parts.user.names.values()}
     used = sorted(n if n == alias else f"{n} as {alias}" for alias, n in wanted.items() if parts.uses(alias))
@@ -97,26 +144,46 @@ def _modules(parts: Parts) -> str:
 
 
 def _configuration(parts: Parts, config: ConfigClass) -> str:
-    # A config class of the user's own is copied, with what it needs, as modules are.
-    user = collect([config.base] if parts.copy and is_user_code(config.base) else [], taken=frozenset({config.name}))
-    imports = list(user.imports)
-    base = user.names.get(config.base)
-    if base is None:
-        base = config.base.__name__
-        public = getattr(transformers, base, None) is config.base
-        imports.append(f"from {'transformers' if public else config.base.__module__} import {base}")
-    if any("field(" in default.text for *_, default in config.fields):
+    # Config classes of the user's own are copied, with what they need, as modules are.
+    own = [each.base for each in config.all if parts.copy and is_user_code(each.base)]
+    user = collect(own, taken=frozenset(each.name for each in config.all))
+    imports = [*user.imports, "import warnings", "import transformers"]
+    for base in dict.fromkeys(each.base for each in config.all if each.base not in user.names):
+        public = getattr(transformers, base.__name__, None) is base
+        imports.append(f"from {'transformers' if public else base.__module__} import {base.__name__}")
+    classes = [_config_values(parts, each, user) for each in config.all]
+    if any("field(" in line for each in classes for line in each["lines"]):
         imports.append("from dataclasses import field")
+    if any(each.decorated for each in config.all):
+        imports.append("from transformers.utils import auto_docstring")
+    version = version_of("transformers").strip()
     values = {
+        "license": config.license,
         "header": parts.header,
         "imports": grouped(sort_imports(imports)),
+        "package": parts.name,
+        "version": version,
+        "version_parts": write_literal(version.split(".")),
         "definitions": [definition.text for definition in user.definitions],
-        "name": config.name,
-        "base": base,
-        "model_type": f'"{parts.name}"',
-        "fields": [(name, annotation, literal.text) for name, annotation, literal in config.fields],
+        "classes": classes,
+        "exports": sorted(each.name for each in config.all),
     }
     return render("configuration.py.jinja", values)
+
+
+def _config_values(parts: Parts, config: ConfigClass, user: UserCode) -> dict[str, Any]:
+    root = config is parts.config
+    full = config.with_auto_map(parts.name, parts.root, parts.autos) if root else config
+    lines, method, statements = class_body(full, root=root)
+    return {
+        "decorators": ["@auto_docstring"] if config.decorated else [],
+        "name": config.name,
+        "base": user.names.get(config.base, config.base.__name__),
+        "docs": documentation(full) if config.decorated else [],
+        "lines": [f'model_type = "{parts.name}"', *lines] if root else lines,
+        "method": method,
+        "statements": statements,
+    }
 
 
 def _init(parts: Parts) -> str:
@@ -124,10 +191,10 @@ def _init(parts: Parts) -> str:
     values: dict[str, object] = {"header": parts.header, "imports": [], "registrations": []}
     exports = parts.exports
     if parts.config is not None:
-        config, root = parts.config.name, parts.root
-        autos = auto_classes(parts.declared.__name__)
-        own.insert(0, f"from .configuration_{parts.name} import {config}")
-        exports = sorted([*exports, config])
+        config, root, autos = parts.config.name, parts.root, parts.autos
+        configs = sorted(each.name for each in parts.configs)
+        own.insert(0, f"from .configuration_{parts.name} import {', '.join(configs)}")
+        exports = sorted([*exports, *configs])
         values["imports"] = [f"from transformers import {', '.join(['AutoConfig', *autos])}"]
         values["registrations"] = [
             f'AutoConfig.register("{parts.name}", {config}, exist_ok=True)',

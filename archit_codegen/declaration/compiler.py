@@ -45,6 +45,7 @@ def compile_model(
     suffix: str,
     inputs: Mapping[str, Any] | None = None,
     user_code: str = "copy",
+    vendor: str = "changed",
 ) -> Package:
     """The package of classes that declares ``live``, validated; nothing is written and ``live`` is left as it was.
 
@@ -55,13 +56,16 @@ def compile_model(
         suffix: what the name of each emitted class ends with.
         inputs: arguments of ``forward`` for the comparison of outputs; made from its signature by default.
         user_code: ``"copy"`` the user's own modules into the package, or ``"import"`` them.
+        vendor: what of transformers stands in the package: ``"changed"``, the classes that had to change; ``"all"``,
+            every class and function of its modelling files that the model uses; ``"modular"``, the first, and beside
+            it a modular file of small subclasses.
 
     Raises:
         UnsupportedChange: a change that no source can declare; names the path and the way out.
         ValidationFailed: the emitted package does not rebuild the model.
         InvalidName, InvalidDeclaration, SourceUnavailable: bad input.
     """
-    options = Options(_package_name(name), _suffix(suffix), _copies(user_code))
+    options = Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
     bench = _bench(live, declared)
     delta = diff_trees(bench.reference_node, bench.live_node, bench)
     if not delta.edits:
@@ -70,7 +74,8 @@ def compile_model(
         )
     emitted, validation = _validated(bench, delta, options, inputs)
     facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
-    notes = (*validation.notes, *unused_children(delta, emitted.files))
+    needs = [f"the package needs {name} to be installed where it is used" for name in emitted.needs]
+    notes = (*validation.notes, *unused_children(delta, emitted.files), *needs)
     return Package(name, emitted.files, emitted.root, emitted.classes, notes, facts)
 
 
@@ -139,7 +144,15 @@ def _validate(
 ) -> Validation:
     build = None if config_class(getattr(bench.live, "config", None), "X") else bench.rebuild
     patches = Patches(patched_methods(delta), emitted.methods)
-    return validate(bench.live, options.name, emitted.files, emitted.root, emitted.origins, inputs, build, patches)
+
+    def validated(files: Mapping[str, str]) -> Validation:
+        return validate(bench.live, options.name, files, emitted.root, emitted.origins, inputs, build, patches)
+
+    modular = f"{options.name}/modular_{options.name}.py"
+    if modular in emitted.files:
+        # Subclasses are Python too: put in the place of the full text, they have to be the same model.
+        validated({**emitted.files, f"{options.name}/modeling_{options.name}.py": emitted.files[modular]})
+    return validated(emitted.files)
 
 
 def _bench(live: nn.Module, declared: type | None) -> Workbench:
@@ -173,6 +186,12 @@ def _copies(user_code: str) -> bool:
     if user_code not in ("copy", "import"):
         raise InvalidName("user_code", user_code, 'it must be "copy" or "import"')
     return user_code == "copy"
+
+
+def _vendor(vendor: str) -> str:
+    if vendor not in ("changed", "all", "modular"):
+        raise InvalidName("vendor", vendor, 'it must be "changed", "all" or "modular"')
+    return vendor
 
 
 def _versions() -> dict[str, str]:

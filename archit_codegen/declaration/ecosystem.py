@@ -1,29 +1,53 @@
 """What transformers knows of a declared class: its Auto classes, its config class, its version."""
 
+import ast
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from importlib import metadata
 from typing import Any
 
 import transformers
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto import modeling_auto
+from transformers.utils import auto_docstring
 
+from ..errors import SourceUnavailable
 from .ir import Literal
 from .literal import is_plain_identifier, is_writable, literal_names, write_literal
+from .source import class_text
 
 PLAN = "base_model_tp_plan"
+DEFAULTS = "sub_configs_defaults"
+EXAMPLE = re.compile(r"^\s*(?:Examples?\b|```|>>>)", re.MULTILINE)
+ADDED = "Was added to the configuration."
+MEANINGS = {"auto_map": "The code that is saved with a model, by Auto class."}
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigClass:
     """The new config class: the declared one under a new ``model_type``, with fields for what the live config adds
-    (name, annotation or nothing, default)."""
+    (name, annotation or nothing, default). ``subs`` are those of sub-configs that add something, by field."""
 
     name: str
     base: type
     fields: tuple[tuple[str, str, Literal], ...]
+    license: str = ""
+    decorated: bool = False  # whether the declared class is documented by `@auto_docstring`
+    docs: tuple[str, ...] = ()  # what its docstring says of its fields, by line
+    subs: tuple[tuple[str, "ConfigClass"], ...] = ()
+
+    @property
+    def all(self) -> tuple["ConfigClass", ...]:
+        """The class and those of its sub-configs, each before it is used."""
+        return (*(sub for _, sub in self.subs), self)
+
+    def with_auto_map(self, package: str, root: str, autos: Sequence[str]) -> "ConfigClass":
+        """The class whose configs name the code that a checkpoint carries, for each Auto class."""
+        homes = {"AutoConfig": f"configuration_{package}.{self.name}"}
+        homes |= dict.fromkeys(autos, f"modeling_{package}.{root}")
+        return replace(self, fields=(*self.fields, _field("auto_map", homes)))
 
 
 @cache
@@ -57,6 +81,11 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
     if not isinstance(config, PreTrainedConfig):
         return None
     cls = type(config)
+    subs = tuple(
+        (name, sub)
+        for name in _plain_subs(cls)
+        if (sub := config_class(getattr(config, name, None), suffix)) is not None and (sub.fields or sub.subs)
+    )
     declared = _declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
     fields = tuple(
@@ -64,7 +93,28 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
         for name, value in sorted(added.items())
         if is_writable(value) and not literal_names(value) and is_plain_identifier(name)
     )
-    return ConfigClass(f"{cls.__name__}{suffix}", cls, (*fields, *_moved_plan(cls, moves)))
+    return ConfigClass(f"{cls.__name__}{suffix}", cls, (*fields, *_moved_plan(cls, moves)), *_head(cls), subs)
+
+
+def _plain_subs(cls: Any) -> Iterator[str]:
+    """Sub-configs that are always there and are always of one class."""
+    specs = getattr(cls, DEFAULTS, {})
+    for name, sub in cls.sub_configs.items():
+        spec = specs.get(name)
+        special = getattr(spec, "optional", False) or getattr(spec, "init_kwargs", None)
+        if getattr(sub, "model_type", "") and not special:
+            yield name
+
+
+def _head(cls: type) -> tuple[str, bool, tuple[str, ...]]:
+    """The licence under which the declared class stands, whether it is documented by decorator, and its docstring."""
+    try:
+        source = class_text(cls)
+    except SourceUnavailable:
+        return "", False, ()
+    decorated = "@auto_docstring" in source.text.partition("class ")[0] and documents_any_name()
+    docs = EXAMPLE.split(ast.get_docstring(source.node) or "")[0].rstrip()
+    return source.license, decorated, () if '"' * 3 in docs else tuple(docs.splitlines())
 
 
 def _moved_plan(cls: type, moves: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, Literal]]:
@@ -85,6 +135,18 @@ def _moved(key: str, moves: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 @cache
+def documents_any_name() -> bool:
+    """Whether `@auto_docstring` takes classes whose names do not end as those of transformers do."""
+    try:
+        auto_docstring(type("ModelRenamed", (PreTrainedModel,), {"__module__": __name__}))
+    except ValueError:
+        return False
+    except Exception:  # it looked at more than the name
+        return True
+    return True
+
+
+@cache
 def _declared_fields(cls: type) -> frozenset[str]:
     """Fields, properties and what the class computes for itself."""
     names = {"model_type", "transformers_version", "_name_or_path", "auto_map", "architectures", "dtype"}
@@ -98,7 +160,51 @@ def _declared_fields(cls: type) -> frozenset[str]:
 
 
 def _field(name: str, value: object) -> tuple[str, str, Literal]:
-    text = write_literal(value)
-    if isinstance(value, list | dict | set):
-        text = f"field(default_factory=lambda: {text})"
-    return name, "object" if value is None else type(value).__name__, Literal(text)
+    return name, "object" if value is None else type(value).__name__, Literal(write_literal(value))
+
+
+OLD_TYPE = 'kwargs.pop("model_type", None)  # the old one, in a config of the declared class'
+
+
+def class_body(config: ConfigClass, *, root: bool) -> tuple[list[str], str, list[str]]:
+    """The fields as lines of the class body; the head and the statements of a method that does the rest.
+
+    Where configs are no dataclasses (transformers before 5.4), the fields are parameters of an `__init__`; where a
+    config makes its sub-configs itself (before `sub_configs_defaults`), they are made anew.
+    """
+    lines = [f"{name} = {literal.text}" for name, annotation, literal in config.fields if not annotation]
+    fields = [(name, annotation, literal.text) for name, annotation, literal in config.fields if annotation]
+    before, after = [OLD_TYPE] if root else [], []
+    if config.subs:
+        table = DEFAULTS if hasattr(config.base, DEFAULTS) else "sub_configs"
+        entries = ", ".join(f'"{name}": {sub.name}' for name, sub in config.subs)
+        lines.append(f"{table} = {{**{config.base.__name__}.{table}, {entries}}}")
+        if table != DEFAULTS:
+            after = [f"self.{name} = {sub.name}(**self.{name}.to_dict())" for name, sub in config.subs]
+    if is_dataclass(PreTrainedConfig):
+        lines += [f"{name}: {annotation} = {_default(text)}" for name, annotation, text in fields]
+        body = [*before, "super().__post_init__(**kwargs)", *after] if before or after else []
+        return lines, "__post_init__(self, **kwargs)", body
+    parameters = [f"{name}={'None' if _is_mutable(text) else text}" for name, _, text in fields]
+    values = [f"{text} if {name} is None else {name}" if _is_mutable(text) else name for name, _, text in fields]
+    statements = [f"self.{name} = {value}" for (name, *_), value in zip(fields, values, strict=True)]
+    body = [*before, *statements, "super().__init__(**kwargs)", *after]
+    return lines, f"__init__({', '.join(['self', *parameters, '**kwargs'])})", body
+
+
+def documentation(config: ConfigClass) -> list[str]:
+    """Lines of a docstring for `@auto_docstring`, which says on import what it does not find described."""
+    lines = list(config.docs)
+    for name, annotation, literal in config.fields:
+        if annotation:
+            default = "" if _is_mutable(literal.text) else f", defaults to `{literal.text}`"
+            lines += [f"{name} (`{annotation}`, *optional*{default}):", f"    {MEANINGS.get(name, ADDED)}"]
+    return lines
+
+
+def _is_mutable(text: str) -> bool:
+    return text.startswith(("[", "{", "set("))
+
+
+def _default(text: str) -> str:
+    return f"field(default_factory=lambda: {text})" if _is_mutable(text) else text

@@ -1,6 +1,6 @@
 """From the difference to the text of a package: plan, rewrite, bind, render."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
@@ -11,22 +11,26 @@ from transformers import PreTrainedModel
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
 from .changes import Delta, method_key
-from .ecosystem import ConfigClass
-from .edits import InitWeights, Method, Plan, SourceEdit, Variant
+from .checkpoints import conversions, moved_patterns, moves_of
+from .ecosystem import ConfigClass, documents_any_name
+from .edits import ClassAttribute, InitWeights, Method, Plan, SourceEdit, Variant
 from .forcing import forced
 from .importing import Import
 from .ir import ClassRef, CodeRef
+from .literal import write_literal
 from .markers import missing_markers
 from .ownership import is_user_code
 from .patches import method_edit
 from .plan import Facts, make_plan
-from .resolve import Bindings, module_scope
+from .resolve import Bindings, module_scope, of_modelling_file
 from .rewrite import rewrite_class
+from .rewrite_modular import subclass
 from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
 from .textcheck import check_text
 from .uses import UsedNames, root_import
+from .values import class_ref
 from .workbench import Workbench
 
 # Names that new text (statements, tensors) may rely on.
@@ -47,6 +51,7 @@ class Options:
     copy_user_code: bool = True
     prefer_sites: bool = True
     flat: bool = False
+    vendor: str = "changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Emitted:
     origins: Mapping[str, str]
     methods: Mapping[str, Mapping[str, str]]
     texts: tuple[str, ...]
+    needs: tuple[str, ...] = ()
 
     @property
     def new_source(self) -> str:
@@ -81,16 +87,19 @@ class Emitter:
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
         wanted = self.forced | self.bench.built_by_config
-        plan = make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names))
+        plan = self._with_moved_patterns(make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names)))
         copy = self.options.copy_user_code
-        bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy)
+        defined, vendor = self._defined(plan, names), self.options.vendor == "all"
+        configs = {config.base: config.name for config in self._configs}
+        bindings = Bindings(defined, self.bench.process.relays, copy, vendor, configs)
         ordered = self._ordered(plan)
         texts = [self._class(variant, plan, names, bindings) for variant in ordered]
         missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
         if missing:
             return replace(self, forced=missing, method_scopes={}).emit()
-        license_text = next(
-            (source.license for variant in reversed(ordered) if (source := self._source(variant)).license), ""
+        sources = [self._source(variant) for variant in reversed(ordered)]
+        changed = dict.fromkeys(
+            v.origin.module for v in reversed(ordered) if v.origin.module.startswith("transformers.")
         )
         user = names.add_roots(bindings.roots) if self.options.copy_user_code else names.user
         parts = Parts(
@@ -102,15 +111,22 @@ class Emitter:
             bindings=bindings,
             user=user,
             config=self.config,
-            license=license_text,
+            license="\n\n".join(dict.fromkeys(source.license for source in sources if source.license)),
+            changed=tuple(changed),
             copy=copy,
             postponed=self._postponed(ordered),
+            conversions=tuple(self._conversions(plan)),
+            modular=tuple(self._modular(ordered, texts, bindings)) if self.options.vendor == "modular" else (),
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
         methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]
+        copied = {name: item.value for name, item in bindings.vendored.items() if isinstance(item.value, type)}
+        origins |= {name: f"{cls.__module__}:{cls.__qualname__}" for name, cls in copied.items()}
         own = [definition.text for definition in user.definitions]
-        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts))
+        return Emitted(
+            dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), tuple(parts.needs)
+        )
 
     def _postponed(self, ordered: Sequence[Variant]) -> bool:
         """Models of transformers never are: it reads the class in the annotation `config: XConfig`."""
@@ -149,9 +165,18 @@ class Emitter:
         self.method_scopes[edit.code] = scope
         return edit
 
+    @property
+    def _configs(self) -> tuple[ConfigClass, ...]:
+        return () if self.config is None else self.config.all
+
     def _defined(self, plan: Plan, names: UsedNames) -> frozenset[str]:
-        new = {variant.name for variant in plan.variants} | ({self.config.name} if self.config else set())
-        return frozenset(new | set(names.user.names.values()) | set(names.imports))
+        new = {variant.name for variant in plan.variants} | {config.name for config in self._configs}
+        return frozenset(new | set(names.user.names.values()) | self._imported(names))
+
+    def _imported(self, names: UsedNames) -> set[str]:
+        """Names that the new text imports; under ``vendor="all"``, those that are not copied."""
+        everything = self.options.vendor == "all"
+        return {name for name, found in names.imports.items() if not (everything and of_modelling_file(found))}
 
     def _ordered(self, plan: Plan) -> Sequence[Variant]:
         """Classes of one file as they stand there, the file of the root last."""
@@ -160,6 +185,22 @@ class Emitter:
         modules.sort(key=lambda module: module == root)
         index = {variant: place for place, variant in enumerate(plan.variants)}
         return sorted(plan.variants, key=lambda v: (modules.index(v.origin.module), self._source(v).line, index[v]))
+
+    def _with_moved_patterns(self, plan: Plan) -> Plan:
+        """Names that a checkpoint may have or lack follow the weights that moved."""
+        found = moved_patterns(self.bench.live, moves_of(self.delta))
+        edits = tuple(ClassAttribute(name, write_literal(patterns)) for name, patterns in found)
+        variants = (replace(v, edits=(*v.edits, *edits)) if v.name == plan.root else v for v in plan.variants)
+        return replace(plan, variants=tuple(variants)) if edits else plan
+
+    def _conversions(self, plan: Plan) -> Iterator[str]:
+        """Statements by which checkpoints of the declared class can be read."""
+        if self.config is not None:
+            emitted = {ref.name: names[-1] for ref, names in plan.present.items() if self.bench.follows(ref)}
+            for found in conversions(self.bench.live, self.options.name, emitted, moves_of(self.delta)):
+                known = found.understood()
+                if known.moves or known.declared is not None:
+                    yield known.statement()
 
     # --- classes
 
@@ -174,13 +215,23 @@ class Emitter:
         variant = self._with_bound_methods(variant, scope, bindings)
         text = rewrite_class(source, variant, self._renames(plan, scope))
         originals = {name: ref.name for ref, new in plan.present.items() for name in new}
-        if self.config is not None:
-            originals[self.config.name] = self.config.base.__name__
+        originals |= {config.name: config.base.__name__ for config in self._configs}
         check_text(source.dedented, text, variant, originals, str(scope.get("__package__") or ""))
         given = {**GIVEN, **names.imports, **bindings.imports}
-        for name in names.imports:
+        for name in self._imported(names):
             bindings.imports.setdefault(name, names.imports[name])
         return bindings.bind(text, scope, source.file, given)
+
+    def _modular(self, ordered: Sequence[Variant], texts: Sequence[str], bindings: Bindings) -> Iterator[str]:
+        """The variants as small subclasses; classes whose text has to stand in the file, and the user's, in full."""
+        origins = {variant.name: variant.origin.name for variant in ordered}
+        for variant, text in zip(ordered, texts, strict=True):
+            if variant.origin.module.startswith("transformers.") and variant.origin not in self.forced:
+                source = self._source(variant)
+                scope = module_scope(self.bench.objects[variant.code.key])
+                yield bindings.bind(subclass(source.dedented, text, origins), scope, source.file, GIVEN)
+            else:
+                yield text
 
     def _with_bound_methods(self, variant: Variant, scope: Mapping[str, Any], bindings: Bindings) -> Variant:
         """Patched methods come from another file: their names are bound where they were written."""
@@ -200,10 +251,27 @@ class Emitter:
             for ref, names in plan.present.items()
             if scope.get(ref.name) is self.bench.classes.get(ref, self)
         }
-        single = {}
-        if self.config is not None and scope.get(self.config.base.__name__) is self.config.base:
-            single[self.config.base.__name__] = self.config.name
-        return Renames(present, single, str(scope.get("__package__") or ""))
+        single = {
+            config.base.__name__: config.name
+            for config in self._configs
+            if scope.get(config.base.__name__) is config.base
+        }
+        package = str(scope.get("__package__") or "")
+        return Renames(present, single, package, documents_any_name(), self._unlisted(plan))
+
+    def _unlisted(self, plan: Plan) -> frozenset[str]:
+        """Classes that may not be split and stand only in models that are imported, which say so themselves."""
+        if not isinstance(self.bench.live, PreTrainedModel):
+            return frozenset()
+        imported = [
+            model
+            for model in self.bench.live.modules()
+            if isinstance(model, PreTrainedModel) and class_ref(type(model)) not in plan.present
+        ]
+        answered = {name for model in imported for name in model._no_split_modules or ()}
+        inside = {module for model in imported for module in model.modules()}
+        outside = {type(module).__name__ for module in self.bench.live.modules() if module not in inside}
+        return frozenset(answered - outside)
 
 
 def _closure_scope(cls: type) -> Mapping[str, Any]:

@@ -2,8 +2,9 @@
 
 import ast
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
@@ -14,10 +15,19 @@ from .literal import is_writable, write_literal
 from .livesource import function_source, innermost
 from .names import BUILTINS, Edit, free_globals, global_uses, splice
 from .ownership import is_user_code, is_user_layer
-from .source import module_tree
+from .source import class_text, module_tree
 
 # Statements that belong to each module anew, rather than being imported from the original.
 PER_MODULE = ("logger",)
+
+
+@dataclass(frozen=True, slots=True)
+class Vendored:
+    """Something that a modelling file defines and that is copied, with its place there."""
+
+    value: Any
+    home: ModuleType
+    line: int
 
 
 @dataclass(slots=True)
@@ -27,10 +37,13 @@ class Bindings:
     defined: frozenset[str]
     relays: Mapping[int, FunctionType]  # functions of the module to copy, not to import
     copy: bool  # whether the user's definitions are copied rather than imported
+    vendor: bool = False  # whether what a modelling file defines is copied rather than imported
+    instead: Mapping[type, str] = field(default_factory=dict)  # new config classes, for what is copied so
     imports: dict[str, Import] = field(default_factory=dict)
     statements: dict[str, str] = field(default_factory=dict)
     roots: list[Any] = field(default_factory=list)
     user_names: dict[str, Any] = field(default_factory=dict)
+    vendored: dict[str, Vendored] = field(default_factory=dict)
     _objects: dict[str, Any] = field(default_factory=dict)
 
     def bind(
@@ -48,18 +61,21 @@ class Bindings:
         """
         aliases: dict[str, str] = {}
         for name in sorted(free_globals(text) - self.defined - BUILTINS):
-            if name in given and name not in scope:
-                self.imports[name] = given[name]
-            elif name in scope:
+            if name in scope:
                 alias = self._bind(name, scope, file, avoid)
                 if alias != name:
                     aliases[name] = alias
-            elif name in given:
+            elif name in given and not (self.vendor and of_modelling_file(given[name])):
                 self.imports[name] = given[name]
+            elif name in given:
+                home = sys.modules[given[name].module]
+                self._bind(name, vars(home), str(home.__file__), {})
         return rename_globals(text, aliases)
 
     def _bind(self, name: str, scope: Mapping[str, Any], file: str, avoid: Mapping[str, Any]) -> str:
         value = scope[name]
+        if self.vendor and isinstance(value, type) and value in self.instead:
+            return self.instead[value]
         clash = self._objects.get(name, value) is not value or avoid.get(name, value) is not value
         alias = self._free_alias(f"{_stem(scope)}_{name}", value) if clash and name not in PER_MODULE else name
         self._objects[alias] = value
@@ -67,6 +83,22 @@ class Bindings:
             return alias
         self._place(name, alias, value, scope, file)
         return alias
+
+    def _copy(self, alias: str, source: str, scope: Mapping[str, Any], file: str) -> None:
+        self.statements[alias] = ""  # it may name itself
+        self.statements[alias] = self.bind(source, scope, file, {})
+
+    @property
+    def ordered_statements(self) -> list[tuple[str, str]]:
+        """What was copied of modelling files stands as it stands there, each file after those that it imports."""
+        homes = {found.home.__name__: found.home for found in self.vendored.values()}
+        used = {
+            name: ({_home_name(value) for value in vars(home).values()} & set(homes)) - {name}
+            for name, home in homes.items()
+        }
+        places = {name: place for place, name in enumerate(TopologicalSorter(used).static_order())}
+        order = {name: (places[found.home.__name__], found.line) for name, found in self.vendored.items()}
+        return sorted(self.statements.items(), key=lambda item: order.get(item[0], (-1, 0)))
 
     def _free_alias(self, wanted: str, value: Any) -> str:
         count = 1
@@ -83,10 +115,13 @@ class Bindings:
             self.statements[alias] = self.bind(statement, scope, file, {})
             return
         if id(value) in self.relays:
-            relay = self.relays[id(value)]
-            self.statements[alias] = ""  # it may call itself
-            source = renamed(function_source(innermost(relay)).text, alias)
-            self.statements[alias] = self.bind(source, scope, file, {})
+            source = renamed(function_source(innermost(self.relays[id(value)])).text, alias)
+            self._copy(alias, source, scope, file)
+            return
+        if self.vendor and (home := _modelling_home(name, value, scope)) is not None:
+            source, line = _definition(name, alias, value, home)
+            self.vendored[alias] = Vendored(value, home, line)
+            self._copy(alias, source, vars(home), str(home.__file__))
             return
         users = is_user_code(value) or _is_wrapped_by_user(value)
         if users and not self.copy and isinstance(value, type | FunctionType):
@@ -109,6 +144,52 @@ class Bindings:
         self.imports[alias] = Import(found.module, found.name, alias)
 
 
+def of_modelling_file(found: Import) -> bool:
+    """Whether an import gives what a modelling file of transformers defines."""
+    return _modelling_home(found.name or "", found.value(), {}) is not None
+
+
+def _modelling_home(name: str, value: Any, scope: Mapping[str, Any]) -> ModuleType | None:
+    """The modelling file of transformers that defines what a name means in a module; None for what others define."""
+    defined = isinstance(value, type | FunctionType)
+    module = sys.modules.get(str(value.__module__ if defined else scope.get("__name__", "")))
+    path = module.__name__ if module is not None else ""
+    if module is None or not path.startswith("transformers.models.") or ".modeling_" not in path:
+        return None
+    if path.startswith("transformers.models.auto."):
+        return None  # the Auto classes are shared by all models
+    tree = module_tree(str(module.__file__))
+    names = {value.__name__} if defined else {name}
+    return module if tree is not None and names & set(_defined_at_top(tree)) else None
+
+
+def _defined_at_top(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _home_name(value: Any) -> str:
+    return str(value.__module__) if isinstance(value, type | FunctionType) else ""
+
+
+def _definition(name: str, alias: str, value: Any, home: ModuleType) -> tuple[str, int]:
+    """The statement that defines something of a modelling file, under the name it gets; its line there."""
+    if isinstance(value, type):
+        found = class_text(value)
+        return renamed(found.dedented, alias), found.line
+    if isinstance(value, FunctionType):
+        source = function_source(innermost(value))
+        return renamed(source.text, alias), source.line
+    tree = module_tree(str(home.__file__))
+    statement = None if tree is None else _assignment_to(tree, name)
+    assert statement is not None
+    text = ast.unparse(statement) + "\n"
+    return text if alias == name else text.replace(name, alias, 1), statement.lineno
+
+
 def _is_wrapped_by_user(value: Any) -> bool:
     return isinstance(value, FunctionType) and is_user_layer(value)
 
@@ -118,9 +199,14 @@ def _stem(scope: Mapping[str, Any]) -> str:
 
 
 def _assignment(tree: ast.Module, name: str) -> str | None:
+    found = _assignment_to(tree, name)
+    return None if found is None else ast.unparse(found) + "\n"
+
+
+def _assignment_to(tree: ast.Module, name: str) -> ast.Assign | None:
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-            return ast.unparse(node) + "\n"
+            return node
     return None
 
 

@@ -13,12 +13,15 @@ class Renames:
     """For a name in the original module: the classes that stand in its place, the new names first used first.
 
     ``single`` are names that are simply exchanged (the config class); ``package`` is the original's, from which its
-    relative imports start.
+    relative imports start. ``documented`` tells that `@auto_docstring` documents a class of any name. ``unlisted``
+    are names of modules that may not be split for which models of transformers' own answer.
     """
 
     present: Mapping[str, tuple[str, ...]]
     single: Mapping[str, str]
     package: str = ""
+    documented: bool = True
+    unlisted: frozenset[str] = frozenset()
 
 
 def follow_names(node: cst.ClassDef, variant: Variant, renames: Renames) -> cst.ClassDef:
@@ -28,9 +31,19 @@ def follow_names(node: cst.ClassDef, variant: Variant, renames: Renames) -> cst.
     own = {variant.origin.name: (variant.name,)}
     follower = _Follower(replace(renames, present={**renames.present, **own}), constructs)
     body = node.body.visit(follower)
-    decorators = [decorator.visit(follower) for decorator in node.decorators]
+    written = node.decorators
+    if not renames.documented:
+        written = [_introduced(decorator, variant.origin.name) for decorator in written]
+    decorators = [decorator.visit(follower) for decorator in written]
     arguments = [_base(argument, bases, renames) for argument in node.bases]
     return node.with_changes(name=cst.Name(variant.name), bases=arguments, body=body, decorators=decorators)
+
+
+def _introduced(decorator: cst.Decorator, name: str) -> cst.Decorator:
+    """Before 5.16 the decorator has to be told what to say of a class whose name does not end as one of its own."""
+    if not (isinstance(decorator.decorator, cst.Name) and decorator.decorator.value == "auto_docstring"):
+        return decorator
+    return decorator.with_changes(decorator=cst.parse_expression(f'auto_docstring(custom_intro="{name}, modified.")'))
 
 
 def _base(argument: cst.Arg, bases: Mapping[str, str], renames: Renames) -> cst.Arg:
@@ -152,5 +165,6 @@ class _Follower(cst.CSTTransformer):
             text = element.value.evaluated_value if isinstance(element.value, cst.SimpleString) else None
             if not isinstance(text, str):
                 return value
-            names.extend(self._renames.present.get(text, (text,)))
+            present = self._renames.present.get(text, (text,))
+            names.extend(name for name in present if name not in self._renames.unlisted)
         return value.with_changes(elements=[cst.Element(cst.SimpleString(f'"{name}"')) for name in names])

@@ -11,6 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import ArchitError, InvalidDeclaration, UnknownArguments, UnsupportedChange
 from .buffers import buffer_text, check_values
+from .building import tied
 from .distance import alike, distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
@@ -259,7 +260,7 @@ class Workbench:
     def rebuild(self, cls: type) -> nn.Module:
         """The root class built as the live model was: from its config, else from its recorded or inferred call."""
         if isinstance(self._config, PreTrainedConfig):
-            return cls(self._config)  # type: ignore[no-any-return]  # cls is a Module class
+            return tied(cls(self._config))
         for candidate in candidates(self.live, None, recorded_call(self.live), None, None, None):
             return cls(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
         raise UnknownArguments("", cls.__name__, _required(self.live))

@@ -5,7 +5,7 @@ import types
 from torch import nn
 from transformers import BartConfig, BartForConditionalGeneration
 
-NAME, SUFFIX = "bart_quiet", "WithQuietCrossAttention"
+NAME, SUFFIX = "bart_quiet", "WithQuietCrossAttentions"
 
 
 def quiet(self, hidden_states):

@@ -3,7 +3,7 @@
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-NAME, SUFFIX = "llama_dropped", "WithoutSecondLayer"
+NAME, SUFFIX = "llama_dropped", "WithThreeLayers"
 
 
 def build() -> nn.Module:

@@ -3,37 +3,37 @@
 
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForPreTraining, AutoModelForSeq2SeqLM
 
-from .configuration_bart_quiet import BartConfigWithQuietCrossAttention
+from .configuration_bart_quiet import BartConfigWithQuietCrossAttentions
 from .modeling_bart_quiet import (
-    BartAttentionWithQuietCrossAttention,
-    BartDecoderLayerWithQuietCrossAttention,
-    BartDecoderWithQuietCrossAttention,
-    BartForConditionalGenerationWithQuietCrossAttention,
-    BartModelWithQuietCrossAttention,
-    BartPreTrainedModelWithQuietCrossAttention,
-    LinearWithQuietCrossAttention,
+    BartAttentionWithQuietCrossAttentions,
+    BartDecoderLayerWithQuietCrossAttentions,
+    BartDecoderWithQuietCrossAttentions,
+    BartForConditionalGenerationWithQuietCrossAttentions,
+    BartModelWithQuietCrossAttentions,
+    BartPreTrainedModelWithQuietCrossAttentions,
+    LinearWithQuietCrossAttentions,
 )
 
-AutoConfig.register("bart_quiet", BartConfigWithQuietCrossAttention, exist_ok=True)
+AutoConfig.register("bart_quiet", BartConfigWithQuietCrossAttentions, exist_ok=True)
 AutoModelForMaskedLM.register(
-    BartConfigWithQuietCrossAttention, BartForConditionalGenerationWithQuietCrossAttention, exist_ok=True
+    BartConfigWithQuietCrossAttentions, BartForConditionalGenerationWithQuietCrossAttentions, exist_ok=True
 )
 AutoModelForPreTraining.register(
-    BartConfigWithQuietCrossAttention, BartForConditionalGenerationWithQuietCrossAttention, exist_ok=True
+    BartConfigWithQuietCrossAttentions, BartForConditionalGenerationWithQuietCrossAttentions, exist_ok=True
 )
 AutoModelForSeq2SeqLM.register(
-    BartConfigWithQuietCrossAttention, BartForConditionalGenerationWithQuietCrossAttention, exist_ok=True
+    BartConfigWithQuietCrossAttentions, BartForConditionalGenerationWithQuietCrossAttentions, exist_ok=True
 )
-BartConfigWithQuietCrossAttention.register_for_auto_class()
-BartForConditionalGenerationWithQuietCrossAttention.register_for_auto_class("AutoModelForMaskedLM")
+BartConfigWithQuietCrossAttentions.register_for_auto_class()
+BartForConditionalGenerationWithQuietCrossAttentions.register_for_auto_class("AutoModelForMaskedLM")
 
 __all__ = [
-    "BartAttentionWithQuietCrossAttention",
-    "BartConfigWithQuietCrossAttention",
-    "BartDecoderLayerWithQuietCrossAttention",
-    "BartDecoderWithQuietCrossAttention",
-    "BartForConditionalGenerationWithQuietCrossAttention",
-    "BartModelWithQuietCrossAttention",
-    "BartPreTrainedModelWithQuietCrossAttention",
-    "LinearWithQuietCrossAttention",
+    "BartAttentionWithQuietCrossAttentions",
+    "BartConfigWithQuietCrossAttentions",
+    "BartDecoderLayerWithQuietCrossAttentions",
+    "BartDecoderWithQuietCrossAttentions",
+    "BartForConditionalGenerationWithQuietCrossAttentions",
+    "BartModelWithQuietCrossAttentions",
+    "BartPreTrainedModelWithQuietCrossAttentions",
+    "LinearWithQuietCrossAttentions",
 ]

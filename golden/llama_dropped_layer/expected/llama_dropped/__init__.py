@@ -3,21 +3,21 @@
 
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from .configuration_llama_dropped import LlamaConfigWithoutSecondLayer
+from .configuration_llama_dropped import LlamaConfigWithThreeLayers
 from .modeling_llama_dropped import (
-    LlamaForCausalLMWithoutSecondLayer,
-    LlamaModelWithoutSecondLayer,
-    LlamaPreTrainedModelWithoutSecondLayer,
+    LlamaForCausalLMWithThreeLayers,
+    LlamaModelWithThreeLayers,
+    LlamaPreTrainedModelWithThreeLayers,
 )
 
-AutoConfig.register("llama_dropped", LlamaConfigWithoutSecondLayer, exist_ok=True)
-AutoModelForCausalLM.register(LlamaConfigWithoutSecondLayer, LlamaForCausalLMWithoutSecondLayer, exist_ok=True)
-LlamaConfigWithoutSecondLayer.register_for_auto_class()
-LlamaForCausalLMWithoutSecondLayer.register_for_auto_class("AutoModelForCausalLM")
+AutoConfig.register("llama_dropped", LlamaConfigWithThreeLayers, exist_ok=True)
+AutoModelForCausalLM.register(LlamaConfigWithThreeLayers, LlamaForCausalLMWithThreeLayers, exist_ok=True)
+LlamaConfigWithThreeLayers.register_for_auto_class()
+LlamaForCausalLMWithThreeLayers.register_for_auto_class("AutoModelForCausalLM")
 
 __all__ = [
-    "LlamaConfigWithoutSecondLayer",
-    "LlamaForCausalLMWithoutSecondLayer",
-    "LlamaModelWithoutSecondLayer",
-    "LlamaPreTrainedModelWithoutSecondLayer",
+    "LlamaConfigWithThreeLayers",
+    "LlamaForCausalLMWithThreeLayers",
+    "LlamaModelWithThreeLayers",
+    "LlamaPreTrainedModelWithThreeLayers",
 ]

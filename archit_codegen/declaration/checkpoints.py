@@ -1,0 +1,169 @@
+"""Checkpoints of the declared class: how they are converted, and where their weights stand in the new class."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+from transformers import PreTrainedModel, conversion_mapping
+from transformers.core_model_loading import WeightRenaming
+
+from .changes import Delta, Replaced, flatten
+from .ir import Node
+
+IMPORTS = (
+    "from transformers.conversion_mapping import get_checkpoint_conversion_mapping",
+    "from transformers.conversion_mapping import register_checkpoint_conversion_mapping",
+    "from transformers.core_model_loading import WeightRenaming",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Slots of a module that a wrapper holds now: the path of the wrapper, and that of the module inside it."""
+
+    path: str
+    inner: str
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What is registered for a new class or model type: the declared one's conversions, then the moves."""
+
+    key: str
+    declared: str | None
+    moves: tuple[Move, ...]
+    prefix: str  # of the base model in the names of the declared class, or "" where the root is that model
+    base_prefix: str  # what heads on the root put before its names, or ""
+
+    def statement(self) -> str:
+        """The statement that registers it; checkpoints are read, and written, as the declared class does."""
+        texts = [(_list(sources), f'r"{target}"') for sources, target in map(self._renaming, self.moves)]
+        entries = [f"WeightRenaming({sources}, {target})" for sources, target in texts]
+        native = "" if self.declared is None else f'get_checkpoint_conversion_mapping("{self.declared}")'
+        if native and entries:
+            entries.insert(0, f"*{native}")
+        mapping = native if native and not self.moves else f"[{', '.join(entries)}]"
+        return f'register_checkpoint_conversion_mapping("{self.key}", {mapping}, overwrite=True)\n'
+
+    def _renaming(self, move: Move) -> tuple[list[str], str]:
+        """Patterns of the names in checkpoints of the model, its base and models on it; the name here."""
+        slots = f"({'|'.join(move.slots)})"
+        paths = [move.path]
+        if self.prefix and move.path.startswith(f"{self.prefix}."):
+            paths.append(move.path.removeprefix(f"{self.prefix}."))
+        if self.base_prefix:
+            paths.append(f"{self.base_prefix}.{move.path}")
+        sources = [rf"^{re.escape(path)}\.{slots}(?![^.])" for path in paths]
+        return sources, rf"^{re.escape(f'{move.path}.{move.inner}.')}\1"
+
+    def understood(self) -> "Conversion":
+        """Without moves that this version of transformers cannot do, or undo when it saves."""
+        return replace(self, moves=tuple(move for move in self.moves if self._works(move)))
+
+    def _works(self, move: Move) -> bool:
+        old, new = f"{move.path}.{move.slots[0]}.weight", f"{move.path}.{move.inner}.{move.slots[0]}.weight"
+        renaming = WeightRenaming(*self._renaming(move))
+        try:
+            there, back = (
+                r.rename_source_key(key)[0] for r, key in ((renaming, old), (renaming.reverse_transform(), new))
+            )
+        except (ValueError, re.error):
+            return False
+        return (there, back) == (new, old)
+
+
+def _list(patterns: Sequence[str]) -> str:
+    texts = ", ".join(f'r"{pattern}"' for pattern in patterns)
+    return f"[{texts}]"
+
+
+def moves_of(delta: Delta) -> Iterator[Move]:
+    """Every module that a wrapper holds now, with those of its slots whose names the wrapper does not use itself."""
+    for change in flatten(delta):
+        if isinstance(change, Replaced) and change.inner is not None:
+            wrapper, held = _at(delta.live, change.path), _at(delta.live, f"{change.path}.{change.inner}")
+            taken = set(_slots(wrapper))
+            slots = tuple(name for name in _slots(held) if name not in taken)
+            if slots:
+                yield Move(change.path, change.inner, slots)
+
+
+def moved_patterns(live: nn.Module, moves: Iterable[Move]) -> Iterator[tuple[str, list[str]]]:
+    """Class attributes of the root that say which names may be missing or surplus: those with paths that moved, with
+    the new paths added."""
+    known = tuple(moves)
+    for name in ("_keys_to_ignore_on_load_missing", "_keys_to_ignore_on_load_unexpected"):
+        patterns = list(getattr(type(live), name, None) or ())
+        added = [new for pattern in patterns for move in known for new in _moved_pattern(pattern, move)]
+        if added:
+            yield name, [*patterns, *added]
+
+
+def _moved_pattern(pattern: str, move: Move) -> Iterator[str]:
+    for dot in (r"\.", "."):
+        path, new = (text.replace(".", dot) for text in (f"{move.path}.", f"{move.path}.{move.inner}."))
+        if path in pattern:
+            yield pattern.replace(path, new)
+            return
+
+
+def _at(node: Node | None, path: str) -> Node | None:
+    for name in path.split("."):
+        node = None if node is None else dict(node.children).get(name)
+    return node
+
+
+def _slots(node: Node | None) -> Iterator[str]:
+    """Names under which a state dict has something."""
+    if node is None:
+        return
+    yield from (name for name, fact in node.parameters if fact is not None)
+    yield from (name for name, fact in node.buffers if fact is not None and fact.persistent)
+    yield from (name for name, child in node.children if child is not None and _holds_weights(child))
+
+
+def _holds_weights(node: Node) -> bool:
+    return any(True for _ in _slots(node))
+
+
+def conversions(
+    live: nn.Module, model_type: str, emitted: Mapping[str, str], moves: Iterable[Move]
+) -> Iterator[Conversion]:
+    """What has to be registered so that checkpoints of the declared class can be read.
+
+    transformers converts what belongs to a model type or to the name of a class, and skips classes that are not its
+    own. ``emitted`` has the new name of each declared model class; ``model_type`` is the new one of the root.
+    """
+    if not isinstance(live, PreTrainedModel):
+        return
+    moved = tuple(moves)
+    claimed: list[tuple[str, str]] = []
+    prefix = live.base_model_prefix
+    prefixes = (prefix, "") if prefix in live._modules else ("", prefix)
+    for path, model in live.named_modules():
+        if not isinstance(model, PreTrainedModel):
+            continue
+        name = type(model).__name__
+        found = next((key for key in (name, model.config.model_type) if _known(key)), None)
+        if (found is None and (path or not moved)) or (found is not None and _below((found, path), claimed)):
+            continue
+        if found is not None:
+            claimed.append((found, path))
+        by_class = found == name and name in emitted
+        if by_class or (path and found != live.config.model_type):
+            if name in emitted:  # else it is a class of transformers' own, which is imported
+                yield Conversion(emitted[name], found, () if path else moved, *prefixes)
+        else:
+            yield Conversion(model_type, found, () if path else moved, *prefixes)
+
+
+def _known(key: str | None) -> bool:
+    return bool(key) and conversion_mapping.get_checkpoint_conversion_mapping(key) is not None
+
+
+def _below(claim: tuple[str, str], claimed: Iterable[tuple[str, str]]) -> bool:
+    """Whether the same conversions were claimed by a model further up."""
+    key, path = claim
+    return any(key == known and (not above or path.startswith(f"{above}.")) for known, above in claimed)

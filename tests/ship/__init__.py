@@ -1,0 +1,1 @@
+"""What is emitted lives where models of transformers live: in processes without archit_codegen."""
