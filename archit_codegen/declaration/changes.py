@@ -1,7 +1,7 @@
 """Typed changes: one dataclass for each way in which a slot can differ. Standard library only."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .ir import (
     ClassRef,
@@ -53,6 +53,7 @@ class Replaced(Change):
     construction: Construction
     delta: "Delta | None"
     inner: str | None
+    built: Node | None = field(default=None, compare=False)  # what the construction makes
 
     def describe(self) -> str:
         if self.declared == self.construction.cls:
@@ -67,6 +68,7 @@ class Added(Change):
 
     construction: Construction
     delta: "Delta | None"
+    built: Node | None = field(default=None, compare=False)
 
     def describe(self) -> str:
         return f"{self.construction.cls.name} added"
@@ -165,7 +167,7 @@ class Cast(Change):
 
 @dataclass(frozen=True, slots=True)
 class Frozen(Change):
-    """Gradients are switched for a parameter, or for all parameters below a module."""
+    """Gradients are switched for a parameter, or for all parameters below a module; a change of the root's."""
 
     requires_grad: bool
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .changes import Arranged, Change, Delta, Inside
+from .changes import Arranged, Change, Delta, Frozen, Inside
 from .ir import ClassRef, Node, join
 
 
@@ -12,7 +12,7 @@ def forced(delta: Delta, classes: frozenset[ClassRef], path: str = "") -> Delta:
     if not classes:
         return delta
     edits = [_forced_edit(edit, classes) for edit in delta.edits]
-    touched = {edit.slot for edit in edits if edit.path != path}
+    touched = {edit.slot for edit in edits if edit.path != path and not isinstance(edit, Frozen)}
     for name, known, child in _pairs(delta):
         if name not in touched and known.cls == child.cls:
             inner = forced(Delta(known, child, ()), classes, join(path, name))

@@ -9,6 +9,7 @@ from .changes import (
     Cast,
     Change,
     Delta,
+    Frozen,
     FunctionPatched,
     Inside,
     MethodPatched,
@@ -17,15 +18,15 @@ from .changes import (
     Shared,
     TensorChanged,
     TiesChanged,
-    flatten,
 )
-from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Variant
+from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
-from .ir import ClassRef, CodeRef, Node, Site, join
+from .ir import ClassRef, CodeRef, Node, Site
 from .literal import is_plain_identifier, write_literal
 from .placing import Placement, place
-from .restoring import restoring, saved_once
+from .restoring import restoring, saved_once, saved_once_at_root
 from .statements import statements
+from .training import training_statements
 
 CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
 
@@ -63,28 +64,12 @@ class _State:
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     """The variants that declare the live model, each before those that refer to it."""
     state = _State(facts, suffix)
-    delta = _with_saved_once_at_root(delta) if facts.flat else delta
+    delta = saved_once_at_root(delta) if facts.flat else delta
     edits, lifted = _owner_edits(delta, state, "")
     assert not lifted, lifted
     root = _variant(delta, edits, state)
     variants = tuple(restoring(tuple(state.names.values()), state.restoring))
     return Plan(variants, root, _present(delta.live, state))
-
-
-def _with_saved_once_at_root(delta: Delta) -> Delta:
-    """Where the root shares modules, it has to say so, not the models below it."""
-    found = [edit for edit in flatten(delta) if isinstance(edit, SavedOnce)]
-    if not found:
-        return delta
-    paths = tuple(join(edit.path, path) for edit in found for path in edit.paths)
-    stripped = _without(delta, SavedOnce)
-    return replace(stripped, edits=(*stripped.edits, SavedOnce("", paths)))
-
-
-def _without(delta: Delta, kind: type[Change]) -> Delta:
-    edits = [edit for edit in delta.edits if not isinstance(edit, kind)]
-    inner = [replace(edit, delta=_without(edit.delta, kind)) if isinstance(edit, Inside) else edit for edit in edits]
-    return replace(delta, edits=tuple(inner))
 
 
 def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Change]]:
@@ -101,6 +86,7 @@ def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef,
     for cls, edit in by_site:
         edits.setdefault(cls or delta.reference.cls, []).append(edit)
     own = [*statements(rest, scope, state.facts.site_text), *_class_edits(delta, scope, state)]
+    own += map(Statement, training_statements(delta.edits, delta.live))
     if own:
         edits.setdefault(delta.reference.cls, []).extend(own)
     return edits, lifted
@@ -122,7 +108,7 @@ def _collect(
     order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
     for edit in delta.edits:
         check_path(edit.path)
-        if isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container":
+        if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
             continue
         here = f"{relative}.{edit.slot}" if relative else edit.slot
         if edit.path == path and not isinstance(edit, Inside):

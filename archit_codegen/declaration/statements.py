@@ -11,7 +11,6 @@ from .changes import (
     Cast,
     Change,
     Delta,
-    Frozen,
     FunctionPatched,
     Inside,
     MethodPatched,
@@ -30,7 +29,7 @@ from .placing import Placement, Sites, originals
 
 ORDER: tuple[type[Change], ...] = (
     *(Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, Parametrized),
-    *(TensorChanged, Cast, AttributeChanged, Frozen),
+    *(TensorChanged, Cast, AttributeChanged),
 )
 
 
@@ -71,8 +70,6 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
             yield _set(placement.relative, _value(change, scope))
         case Cast():
             yield _cast(placement.relative, change)
-        case Frozen(requires_grad=flag):
-            yield Statement(f"{target}.requires_grad_({flag})")
         case MethodPatched() | TiesChanged() | FunctionPatched():
             raise UnsupportedChange(
                 change.path,
