@@ -9,7 +9,7 @@ CASES ?=
 CHECK ?=
 SHARD ?=
 
-.PHONY: help demo test lint golden matrix-table zoo zoo-quick install-test clean $(VENV)
+.PHONY: help demo test lint golden matrix-table mutants zoo zoo-quick install-test clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ matrix-table: $(READY) ## write the table of models and modifications in README.
 
 install-test: $(READY) ## wheel, sdist and editable install, each in a clean environment
 	$(BIN)/python -m pytest tests/test_install.py
+
+mutants: $(READY) ## plant mistakes in emitted packages and write docs/mutants.md (minutes)
+	$(BIN)/python -m tests.mutants
 
 zoo: $(READY) ## every class of transformers x 20 modifications, writes docs/zoo-ledger.tsv (SHARD=3/16, CHECK=--check)
 	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo $(CHECK)

@@ -15,6 +15,7 @@ from .ecosystem import config_class, version_of
 from .emission import Emitted, Emitter, Options
 from .literal import check_identifier
 from .package import Package
+from .textcheck import check_files
 from .validate import Patches, Validation, validate
 from .workbench import Workbench
 
@@ -137,6 +138,7 @@ def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
 def _validate(
     bench: Workbench, delta: Delta, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
 ) -> Validation:
+    check_files(emitted.files, emitted.draft)
     build = None if config_class(getattr(bench.live, "config", None), "X") else bench.rebuild
     patches = Patches(patched_methods(delta), emitted.methods)
     return validate(bench.live, options.name, emitted.files, emitted.root, emitted.origins, inputs, build, patches)

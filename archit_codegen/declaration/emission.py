@@ -11,21 +11,24 @@ from transformers import PreTrainedModel
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
 from .changes import Delta, method_key
+from .draft import ClassDraft, Draft
 from .ecosystem import ConfigClass
 from .edits import InitWeights, Method, Plan, SourceEdit, Variant
 from .forcing import forced
 from .importing import Import
 from .ir import ClassRef, CodeRef
+from .lookup import Place, place_of_module
 from .markers import missing_markers
 from .ownership import is_user_code
 from .patches import method_edit
 from .plan import Facts, make_plan
+from .plannedclass import Followed, Original
 from .resolve import Bindings, module_scope
 from .rewrite import rewrite_class
 from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
-from .textcheck import check_text
+from .usercode import UserCode
 from .uses import UsedNames, root_import
 from .workbench import Workbench
 
@@ -52,7 +55,7 @@ class Options:
 @dataclass(frozen=True, slots=True)
 class Emitted:
     """The text of the new classes and what each stands for (``origins``: emitted name -> ``module:qualname``);
-    ``methods`` are the patched methods of each, by what they do."""
+    ``methods`` are the patched methods of each, by what they do, ``draft`` what the text was to become."""
 
     files: Mapping[str, str]
     root: str
@@ -60,6 +63,7 @@ class Emitted:
     origins: Mapping[str, str]
     methods: Mapping[str, Mapping[str, str]]
     texts: tuple[str, ...]
+    draft: Draft
 
     @property
     def new_source(self) -> str:
@@ -77,6 +81,7 @@ class Emitter:
     config: ConfigClass | None
     forced: frozenset[ClassRef] = frozenset()
     method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    drafts: list[ClassDraft] = field(default_factory=list)
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
@@ -88,7 +93,7 @@ class Emitter:
         texts = [self._class(variant, plan, names, bindings) for variant in ordered]
         missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
         if missing:
-            return replace(self, forced=missing, method_scopes={}).emit()
+            return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
         license_text = next(
             (source.license for variant in reversed(ordered) if (source := self._source(variant)).license), ""
         )
@@ -110,7 +115,25 @@ class Emitter:
         methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]
         own = [definition.text for definition in user.definitions]
-        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts))
+        draft = self._draft(plan.root, user, bindings, names.imports)
+        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), draft)
+
+    def _draft(self, root: str, user: UserCode, bindings: Bindings, imports: Mapping[str, Import]) -> Draft:
+        live_config = getattr(self.bench.live, "config", None)
+        return Draft(
+            name=self.options.name,
+            declared=self.bench.declared,
+            root=root,
+            classes=tuple(self.drafts),
+            config=self.config,
+            values=live_config.to_dict() if self.config is not None and live_config is not None else {},
+            user={name: value for value, name in user.names.items()},
+            statements=tuple(bindings.statements),
+            definitions=tuple(definition.name for definition in user.definitions),
+            imports={**GIVEN, **imports},
+            relays=self.bench.process.relays,
+            methods={code: _place("a patched method", scope) for code, scope in self.method_scopes.items()},
+        )
 
     def _postponed(self, ordered: Sequence[Variant]) -> bool:
         """Models of transformers never are: it reads the class in the annotation `config: XConfig`."""
@@ -171,12 +194,16 @@ class Emitter:
         source = self._source(variant)
         native = cls.__module__.partition(".")[0] == "torch"
         scope = {"nn": nn} if native else {**module_scope(cls), **_closure_scope(cls)}
-        variant = self._with_bound_methods(variant, scope, bindings)
-        text = rewrite_class(source, variant, self._renames(plan, scope))
-        originals = {name: ref.name for ref, new in plan.present.items() for name in new}
-        if self.config is not None:
-            originals[self.config.name] = self.config.base.__name__
-        check_text(source.dedented, text, variant, originals, str(scope.get("__package__") or ""))
+        renames = self._renames(plan, scope)
+        self.drafts.append(
+            ClassDraft(
+                variant,
+                Original(source.text, source.line, source.indent),
+                Followed(renames.present, renames.single, renames.package),
+                _place(variant.name, scope),
+            )
+        )
+        text = rewrite_class(source, self._with_bound_methods(variant, scope, bindings), renames)
         given = {**GIVEN, **names.imports, **bindings.imports}
         for name in names.imports:
             bindings.imports.setdefault(name, names.imports[name])
@@ -204,6 +231,10 @@ class Emitter:
         if self.config is not None and scope.get(self.config.base.__name__) is self.config.base:
             single[self.config.base.__name__] = self.config.name
         return Renames(present, single, str(scope.get("__package__") or ""))
+
+
+def _place(path: str, scope: Mapping[str, Any]) -> Place:
+    return place_of_module(path, scope, None)
 
 
 def _closure_scope(cls: type) -> Mapping[str, Any]:
