@@ -2,7 +2,15 @@
 
 
 class ArchitError(Exception):
-    """Root of the errors that a user can cause; anything else that is raised is a bug."""
+    """Root of the errors that a user can cause; anything else that is raised is a bug.
+
+    The message is one printable line: names and paths may hold line ends, and codes that a terminal obeys.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(
+            "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)
+        )
 
 
 class UnsupportedChange(ArchitError):

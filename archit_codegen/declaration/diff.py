@@ -26,6 +26,7 @@ from .changes import (
 )
 from .distance import align, distance
 from .ir import Construction, Literal, Node, Parametrization, join
+from .slotnames import check_new_names
 from .tensordiff import tensor_changes, whole_dtype
 from .ties import needed_ties, second_paths
 from .training import training_changes
@@ -70,6 +71,7 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
 
 def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: str | None = None) -> Delta:
     """``above`` is the dtype that a module further up was given as a whole."""
+    check_new_names(reference, live, path)
     calls: Mapping[str, Parametrizations] = {}
     if reference.parametrized != live.parametrized:
         calls, reference = seen.bench.parametrize(live, reference, path)

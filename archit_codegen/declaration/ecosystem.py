@@ -10,8 +10,9 @@ import transformers
 from transformers import PreTrainedConfig
 from transformers.models.auto import modeling_auto
 
+from ..errors import UnsupportedChange
 from .ir import Literal
-from .literal import is_plain_identifier, is_writable, literal_names, write_literal
+from .literal import MAX_DEPTH, is_plain_identifier, is_writable, write_literal
 
 PLAN = "base_model_tp_plan"
 
@@ -53,17 +54,16 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
 
     ``moves`` are the paths, from the base model, of modules that a wrapper holds now, with their paths inside it: the
     plan for tensor parallelism names the weights below them by path.
+
+    Raises:
+        UnsupportedChange: an attribute whose name or value cannot be written.
     """
     if not isinstance(config, PreTrainedConfig):
         return None
     cls = type(config)
     declared = _declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
-    fields = tuple(
-        _field(name, value)
-        for name, value in sorted(added.items())
-        if is_writable(value) and not literal_names(value) and is_plain_identifier(name)
-    )
+    fields = tuple(_field(name, value) for name, value in sorted(added.items()))
     return ConfigClass(f"{cls.__name__}{suffix}", cls, (*fields, *_moved_plan(cls, moves)))
 
 
@@ -98,7 +98,22 @@ def _declared_fields(cls: type) -> frozenset[str]:
 
 
 def _field(name: str, value: object) -> tuple[str, str, Literal]:
+    if not is_plain_identifier(name):
+        raise UnsupportedChange(
+            f"config.{name}", "the name cannot stand in source", "Use a plain identifier as the name."
+        )
+    if not (_is_json(value) and is_writable(value)):
+        reason = f"no config file can hold this value of type {type(value).__name__}"
+        raise UnsupportedChange(f"config.{name}", reason, "Use plain numbers, text, lists and dicts.")
     text = write_literal(value)
     if isinstance(value, list | dict | set):
         text = f"field(default_factory=lambda: {text})"
     return name, "object" if value is None else type(value).__name__, Literal(text)
+
+
+def _is_json(value: object, depth: int = MAX_DEPTH) -> bool:
+    """Values of JSON, of exactly Python's own types: a subclass brings code along."""
+    if type(value) in (list, tuple, dict):
+        members = [*value, *value.values()] if isinstance(value, dict) else value
+        return depth > 0 and all(_is_json(member, depth - 1) for member in members)  # type: ignore[attr-defined]
+    return type(value) in (type(None), bool, int, float, str)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..errors import UnsupportedChange
 from .changes import (
     Arranged,
     Cast,
@@ -22,9 +21,10 @@ from .changes import (
 from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .ir import ClassRef, CodeRef, Node, Site
-from .literal import is_plain_identifier, write_literal
+from .literal import write_literal
 from .placing import Placement, place
 from .restoring import restoring, saved_once, saved_once_at_root
+from .slotnames import check_path
 from .statements import statements
 from .training import training_statements
 
@@ -213,17 +213,6 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
             yield from saved_once(edit.paths)
 
 
-def check_path(path: str) -> None:
-    """Refuse slots whose names cannot stand in source: `setattr` and `add_module` take any text.
-
-    Raises:
-        UnsupportedChange: such a name.
-    """
-    for name in path.split(".") if path else ():
-        if not (name.isdigit() and name.isascii()) and not is_plain_identifier(name):
-            raise UnsupportedChange(
-                ascii(path), f"the name {name!a} cannot stand in source", "Use a plain identifier as the name."
-            )
 
 
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:

@@ -110,7 +110,7 @@ class Check:
         exports = {"modeling": self.draft.exports, "modules": [], "__init__": self.exports()}
         exports["configuration"] = [self.draft.config.name] if self.draft.config is not None else []
         for stem, file in self.files.items():
-            kind = stem.removesuffix(f"_{self.draft.name}")
+            kind = "__init__" if stem == "__init__" else stem.partition("_")[0]
             file.check_used()
             if file.exports != exports[kind]:
                 raise file.refuse(None, f"it exports {file.exports}, should be {exports[kind]}")
