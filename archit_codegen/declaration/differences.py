@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from archit_codegen.declaration.facts import ConfigFact, Facts
+from archit_codegen.declaration.facts import ConfigFact, Facts, text_of
 
 LONGEST = 160
 
@@ -37,10 +37,15 @@ def of_values(name: str, expected: object, actual: object) -> Iterator[str]:
         keys = expected if isinstance(expected, ConfigFact) else expected | actual
         for key in keys:
             yield from of_values(f"{name}.{key}", expected.get(key), actual.get(key))
-    elif type(expected) is not type(actual) or expected != actual:
+    elif not same(expected, actual):
         yield f"{name} is {text(actual)}, should be {text(expected)}"
 
 
+def same(expected: object, actual: object) -> bool:
+    """Equal and of one type; a nan is equal to itself here, wherever it stands."""
+    return type(expected) is type(actual) and (expected == actual or text_of(expected) == text_of(actual))
+
+
 def text(value: object) -> str:
-    written = value if isinstance(value, str) and value.isidentifier() else repr(value)
+    written = value if isinstance(value, str) and value.isidentifier() else text_of(value)
     return written if len(written) <= LONGEST else f"{written[:LONGEST]}..."

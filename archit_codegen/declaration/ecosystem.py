@@ -15,6 +15,7 @@ from .ir import Literal
 from .literal import MAX_DEPTH, is_plain_identifier, is_writable, write_literal
 
 PLAN = "base_model_tp_plan"
+LARGEST = 10**640  # the limit of digits that Python reads may be as low as this
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,10 @@ def _field(name: str, value: object) -> tuple[str, str, Literal]:
 def _is_json(value: object, depth: int = MAX_DEPTH) -> bool:
     """Values of JSON, of exactly Python's own types: a subclass brings code along."""
     if type(value) in (list, tuple, dict):
-        members = [*value, *value.values()] if isinstance(value, dict) else value
+        members = value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict) and not all(type(key) in (str, int) for key in value):
+            return False
         return depth > 0 and all(_is_json(member, depth - 1) for member in members)  # type: ignore[attr-defined]
-    return type(value) in (type(None), bool, int, float, str)
+    if type(value) is int:
+        return abs(value) < LARGEST
+    return type(value) in (type(None), bool, float, str)

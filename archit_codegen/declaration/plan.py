@@ -213,8 +213,6 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
             yield from saved_once(edit.paths)
 
 
-
-
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:
     """The name of the variant with these edits: of its class, and of the base classes that are edited or follow."""
     lineage = state.facts.lineage(delta.reference.cls)

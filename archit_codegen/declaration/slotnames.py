@@ -19,7 +19,7 @@ def check_path(path: str) -> None:
 
 
 def check_new_names(reference: Node, live: Node, path: str) -> None:
-    """The same for the slots that the declared module does not have: here, where a dot in a name is still part of it."""
+    """The same for slots that the declared module does not have: here a dot in a name is still part of it."""
     known = set(_names(reference))
     for name in _names(live):
         index = live.kind == "container" and _is_index(name)

@@ -98,11 +98,11 @@ def _set(relative: str, text: str) -> SourceEdit:
 def _rebuilt(placement: Placement, scope: Scope) -> str:
     """A variant constructed anew with the arguments of the declared construction."""
     node = placement.declared
-    if node is None or node.built is None:
+    if node is None or node.built is None or placement.variant is None:
         raise UnsupportedChange(
             scope.path,
-            "it was changed inside, and how it was constructed is not known",
-            "Build it from its own class.",
+            "it was changed inside, and how it was constructed is not known, or it stands in a list that is new",
+            "Build it from a class of its own that has the change.",
         )
     texts = []
     for argument in node.built.arguments:

@@ -196,6 +196,8 @@ def user_function(value: object) -> FunctionType | None:
 
 
 def _own_name(value: object, name: str) -> str:
+    if isinstance(value, type) and not is_plain_identifier(value.__name__):
+        return getattr(locate_class(value).node, "name", name)  # a name that was set is not that of the statement
     own = getattr(user_function(value) or value, "__name__", name)
     return own if is_plain_identifier(own) else name
 

@@ -72,7 +72,7 @@ NAMES = (
 )
 """Names that no identifier is, or that Python reads as another one."""
 
-USABLE = ("_", "_x", "x1", "match", "type", "case", "print", "config", "forward_", "X" * 200, "l", "O0")
+USABLE = ("_", "_x", "x1", "match", "case", "print", "config", "forward_", "X" * 200, "l", "O0")
 """Names that look odd, and are fine."""
 
 
