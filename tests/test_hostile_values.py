@@ -18,7 +18,7 @@ from tests.hostile.host import Host, Tag, TaggedHost, alike, compiled, rebuilt
 from tests.hostile.names import NAMES, PATHS, USABLE
 from tests.hostile.sources import DANGEROUS_SOURCE, DOCUMENTS
 from tests.hostile.texts import AWKWARD, INJECTIONS
-from tests.hostile.values import CONSTANTS, REFUSED, VALUES
+from tests.hostile.values import CONSTANTS, MEMBERS, REFUSED, VALUES
 
 TEXTS = (*INJECTIONS, *AWKWARD)
 WRITTEN = (*TEXTS, *VALUES, *CONSTANTS)
@@ -134,6 +134,16 @@ def test_what_has_none_is_refused(place: str) -> None:
         assert isinstance(package, archit.ArchitError), type(value)
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_members_of_enumerations_stay_members(place: str) -> None:
+    change, read = PLACES[place]
+    for value in MEMBERS:
+        package = compiled(lambda live, value=value: change(live, (value,)), host_of(place))  # type: ignore[misc]
+        if not isinstance(package, archit.ArchitError):
+            found = read(rebuilt(package), 0)
+            assert (type(found).__name__, found.name, found.value) == (type(value).__name__, value.name, value.value)
+
+
 def test_values_of_a_config_mean_themselves() -> None:
     live = small.llama()
     live.model.layers[1].mlp.act_fn = nn.ReLU()
@@ -153,7 +163,7 @@ def test_values_of_a_config_mean_themselves() -> None:
     assert not any("sing()" in line for line in package.files["tiny_x/modeling_tiny_x.py"].splitlines())
 
 
-UNSAVED = [value for value in (*REFUSED, *CONSTANTS, *HUGE) if not isinstance(value, tuple)]
+UNSAVED = [value for value in (*REFUSED, *MEMBERS, *CONSTANTS, *HUGE) if not isinstance(value, tuple)]
 
 
 @pytest.mark.parametrize("value", UNSAVED, ids=lambda value: type(value).__name__)

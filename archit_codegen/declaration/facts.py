@@ -10,6 +10,7 @@ import re
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 import torch
@@ -123,6 +124,8 @@ class Reader:
 
     def value(self, value: object, outer: tuple[int, ...]) -> object:
         """The fact of any value; containers recurse, and what contains itself is cut off there."""
+        if isinstance(value, Enum):  # its class may be a copy
+            return ("member", value.name, self.value(value.value, outer))
         if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
             return (type(value).__name__, repr(value)) if isinstance(value, float) and value != value else value
         if id(value) in outer or len(outer) > DEEPEST:

@@ -134,8 +134,6 @@ REFUSED = (
     SlyList([1]),
     SlyDict(a=1),
     SlyTuple((1,)),
-    Colour.RED,
-    Word.EVIL,
     Named(),
     object(),
     [Sly(3)],
@@ -178,3 +176,7 @@ CONSTANTS = (
     bytearray(b"'"),
 )
 """Values that source has a literal for, and a config (which is JSON) has not."""
+
+
+MEMBERS = (Colour.RED, Word.EVIL)
+"""Values of enumerations: not the plain values that they compare equal to."""
