@@ -28,7 +28,8 @@ class Draft:
     Names in planned text mean: a class of ``classes``, the config class, an object of the user's (``user``), else one
     of ``imports``. ``methods`` are the places of patched methods by their code, ``relays`` the functions of
     transformers to copy, ``values`` those of the live config. ``statements`` and ``definitions`` are the names of what
-    stands above the classes, and in the file of the user's modules, in their order.
+    stands above the classes, and in the file of the user's modules, in their order. ``postponed``: whether the
+    annotations of the classes are not evaluated.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Draft:
     imports: Mapping[str, Import]
     relays: Mapping[int, FunctionType]
     methods: Mapping[str, Place]
+    postponed: bool
 
     @property
     def exports(self) -> list[str]:

@@ -115,10 +115,12 @@ class Emitter:
         methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]
         own = [definition.text for definition in user.definitions]
-        draft = self._draft(plan.root, user, bindings, names.imports)
+        draft = self._draft(plan.root, user, bindings, names.imports, parts.postponed)
         return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), draft)
 
-    def _draft(self, root: str, user: UserCode, bindings: Bindings, imports: Mapping[str, Import]) -> Draft:
+    def _draft(
+        self, root: str, user: UserCode, bindings: Bindings, imports: Mapping[str, Import], postponed: bool
+    ) -> Draft:
         live_config = getattr(self.bench.live, "config", None)
         return Draft(
             name=self.options.name,
@@ -133,6 +135,7 @@ class Emitter:
             imports={**GIVEN, **imports},
             relays=self.bench.process.relays,
             methods={code: _place("a patched method", scope) for code, scope in self.method_scopes.items()},
+            postponed=postponed,
         )
 
     def _postponed(self, ordered: Sequence[Variant]) -> bool:

@@ -118,7 +118,7 @@ class Check:
                 raise file.refuse(None, "its definitions do not stand in the planned order")
             if file.calls and kind != "__init__":
                 raise file.refuse(file.calls[0], "nothing planned this statement")
-            if file.postponed is not (file.path in self.postponed):
+            if file.postponed is not (self.draft.postponed if kind == "modeling" else file.path in self.postponed):
                 raise file.refuse(None, "its annotations are not evaluated when its originals' are")
 
     def exports(self) -> list[str]:
