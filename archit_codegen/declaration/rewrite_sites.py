@@ -1,11 +1,23 @@
 """Edits of expressions at construction sites, and of the loops around them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import libcst as cst
 
 from .conditions import condition
 from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SourceEdit
+
+# Where an expression that chooses has to stand in parentheses.
+TIGHT: Mapping[type[cst.CSTNode], Sequence[str]] = {
+    cst.IfExp: ("body", "test"),
+    cst.BinaryOperation: ("left", "right"),
+    cst.BooleanOperation: ("left", "right"),
+    cst.UnaryOperation: ("expression",),
+    cst.Attribute: ("value",),
+    cst.Subscript: ("value",),
+    cst.Call: ("func",),
+}
 
 
 class SiteRewriter(cst.CSTTransformer):
@@ -21,6 +33,14 @@ class SiteRewriter(cst.CSTTransformer):
         self._constructs = {edit.old: edit.new for edit in edits if isinstance(edit, Constructs)}
         self._names: list[set[str]] = []
         self._indices: list[str] = []
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> Any:
+        result = super().on_leave(original_node, updated_node)
+        if not isinstance(result, cst.CSTNode):
+            return result
+        inner = {name: getattr(result, name) for name in TIGHT.get(type(result), ())}
+        bare = {name: node for name, node in inner.items() if isinstance(node, cst.IfExp) and not node.lpar}
+        return result.with_changes(**{name: _in_parentheses(node) for name, node in bare.items()}) if bare else result
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         collector = _Names()
@@ -108,6 +128,10 @@ class SiteRewriter(cst.CSTTransformer):
             return False
         name = alternative.name.removesuffix("._from_config")
         return self._constructs.get(alternative.old) == name and alternative.old in self._names[-1]
+
+
+def _in_parentheses(node: cst.IfExp) -> cst.IfExp:
+    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 
 
 class _Names(cst.CSTVisitor):

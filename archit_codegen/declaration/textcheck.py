@@ -81,9 +81,17 @@ class Check:
         if self.draft.config is not None:
             self.check_config(self.draft.config.name, self.file("configuration"))
         self.check_init(self.file("__init__"))
+        self.check_definitions()
+        self.check_whole()
+
+    def check_definitions(self) -> None:
+        """What texts asked for, and what else of the user's was to be copied: a variant may stand in its place."""
+        nowhere = literal_place("")
+        for name in self.draft.definitions:
+            if name in self.draft.user:
+                self.demand(self.file("modules"), name, self.draft.user[name], name, nowhere)
         while self.pending:
             self.check_definition(self.pending.pop(0))
-        self.check_whole()
 
     def check_paths(self, paths: set[str]) -> None:
         kinds = ["modeling", *(["configuration"] if self.draft.config is not None else [])]
