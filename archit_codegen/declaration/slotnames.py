@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..errors import UnsupportedChange
-from .ir import Node
+from .ir import Node, join
 from .literal import is_plain_identifier
 
 REMEDY = "Use a plain identifier as the name."
@@ -24,7 +24,7 @@ def check_new_names(reference: Node, live: Node, path: str) -> None:
     for name in _names(live):
         index = live.kind == "container" and _is_index(name)
         if name not in known and not (is_plain_identifier(name) or index):
-            raise UnsupportedChange(path, f"the name {name!a} of a slot cannot stand in source", REMEDY)
+            raise UnsupportedChange(ascii(join(path, name)), f"the name {name!a} cannot stand in source", REMEDY)
 
 
 def _names(node: Node) -> Iterator[str]:
