@@ -57,12 +57,12 @@ def test_a_difference_is_a_readable_tree() -> None:
     assert str(archit.diff(modified(), suffix="WithX")).splitlines() == [
         "LlamaForCausalLM",
         "├─ model",
-        "│  ├─ embed_tokens: frozen",
         "│  ├─ layers",
         "│  │  ├─ 0.self_attn.scaling: set to 0.125",
         "│  │  ├─ 1.mlp: LlamaMLP replaced by Identity",
         "│  │  └─ 2.mlp.up_proj: Linear constructed with other arguments",
-        "│  └─ norm: LlamaRMSNorm replaced by LayerNorm",
+        "│  ├─ norm: LlamaRMSNorm replaced by LayerNorm",
+        "│  └─ embed_tokens: frozen",
         "└─ probe: Linear added",
         "emits LlamaMLPWithX, LlamaAttentionWithX, LlamaDecoderLayerWithX, LlamaDecoderLayerWithX2, "
         "LlamaDecoderLayerWithX3, LlamaPreTrainedModelWithX, LlamaModelWithX, LlamaForCausalLMWithX",

@@ -48,9 +48,10 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Another expression, in which `ORIGINAL` may stand."""
+    """Another expression, in which `ORIGINAL` may stand; there the call is made of ``held``, if that is given."""
 
     text: str
+    held: Callee | None = None
 
 
 Alternative = Callee | Arguments | Expression

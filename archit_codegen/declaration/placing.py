@@ -21,6 +21,7 @@ class Placement:
     change: Change
     declared: Node | None
     variant: str | None
+    held: str | None = None  # the class of the declared module, where the new one holds it
 
 
 def place(
@@ -104,7 +105,7 @@ def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) 
     return None
 
 
-def _other_callee(node: Node, text: SiteText, variant: str) -> Alternative | None:
+def _other_callee(node: Node, text: SiteText, variant: str) -> Callee | None:
     assert node.built is not None
     if text.callee is None:
         return None
@@ -125,7 +126,10 @@ def _other_call(
         return None  # changed further, without a class to say so: statements follow
     if change.declared == change.construction.cls and change.delta is None and node.built.direct:
         return _other_arguments(node, text, change, inner)
-    return Expression(call_text(change.construction, inner, node.key, placement.variant))
+    held = None if placement.held is None else _other_callee(node, text, placement.held)
+    if placement.held is not None and held is None:
+        return None
+    return Expression(call_text(change.construction, inner, node.key, placement.variant), held)
 
 
 def originals(node: Node, text: SiteText | None) -> Mapping[str, tuple[Value, str]]:

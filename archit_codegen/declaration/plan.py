@@ -13,6 +13,7 @@ from .changes import (
     Inside,
     MethodPatched,
     Parametrized,
+    Replaced,
     SavedOnce,
     Shared,
     TensorChanged,
@@ -124,7 +125,8 @@ def _collect(
             if for_owner is not None:
                 _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
-            placements.append(Placement(here, edit, declared, _inner_variant(edit, lifted, state)))
+            held = _held_variant(edit, lifted, state)
+            placements.append(Placement(here, edit, declared, _inner_variant(edit, lifted, state), held))
 
 
 def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
@@ -187,6 +189,12 @@ def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
     wanted = edits or by_name or delta.reference.cls in state.facts.forced
     return _variant(delta, edits, state) if wanted else None
+
+
+def _held_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
+    """The variant of the declared module that a new one holds."""
+    held = edit.held if isinstance(edit, Replaced) else None
+    return None if held is None else _child_variant(held, edit.path, lifted, state)
 
 
 def _inner_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:

@@ -76,9 +76,14 @@ def _edit_initialiser(cls: ast.ClassDef, edits: Sequence[SourceEdit]) -> None:
         cls.body.append(_initialiser([_text(edit) for edit in mine]))
         return
     rest = [edit for edit in mine if isinstance(edit, Statement) or not _assigned(function, edit)]
+    new = new_statements("\n".join(map(_text, rest)))
     ends = (place for place, line in enumerate(function.body) if _is_post_init(line))
     place = next(ends, len(function.body))
-    function.body[place:place] = new_statements("\n".join(map(_text, rest)))
+    post, after = function.body[place : place + 1], function.body[place + 1 :]
+    if any(map(_sets_slot, after)) and any(map(_sets_slot, new)):
+        function.body[place:] = [*after, *new, *post]
+    else:
+        function.body[place:place] = new
 
 
 def _text(edit: Assign | Statement) -> str:
@@ -101,6 +106,11 @@ def _assigned(function: Function, edit: Assign) -> bool:
 
 def _is_own(node: ast.Attribute, name: str) -> bool:
     return isinstance(node.value, ast.Name) and node.value.id == "self" and node.attr == name
+
+
+def _sets_slot(line: ast.stmt) -> bool:
+    targets = line.targets if isinstance(line, ast.Assign) else []
+    return any(isinstance(t, ast.Attribute) and _is_own(t, t.attr) for t in targets)
 
 
 def _is_post_init(line: ast.stmt) -> bool:

@@ -152,7 +152,8 @@ def _made(alternative: Alternative, node: ast.expr) -> ast.expr:
     """What an alternative makes of the expression; the expression itself may be needed again."""
     node = deepcopy(node)
     if not isinstance(alternative, Callee | Arguments):
-        result = _Original(node).visit(new_expression(alternative.text))
+        original = node if alternative.held is None else _made(alternative.held, node)
+        result = _Original(original).visit(new_expression(alternative.text))
         assert isinstance(result, ast.expr)
         return result
     if not isinstance(node, ast.Call):

@@ -150,8 +150,9 @@ def _apply(alternative: Alternative, expression: cst.BaseExpression) -> cst.Base
         case Arguments(changes=changes):
             assert isinstance(expression, cst.Call)
             return _with_arguments(expression, dict(changes))
-        case Expression(text=text):
-            new = cst.parse_expression(text).visit(_Substitute(expression))
+        case Expression(text=text, held=held):
+            original = expression if held is None else _apply(held, expression)
+            new = cst.parse_expression(text).visit(_Substitute(original))
             assert isinstance(new, cst.BaseExpression)
             return new
 
