@@ -30,7 +30,7 @@ from tests.zoo.run import CRASH, NOT_APPLICABLE, NOT_BUILT, REBUILT, REFUSED, WR
 
 TABLE, HASHES = ledger.DOCS / "others.tsv", ledger.DOCS / "others-hashes.txt"
 CELL_SECONDS = 120
-EACH = 16
+EACH = 8
 
 
 class PlainJudgement(Judgement):
