@@ -9,7 +9,7 @@ CASES ?=
 CHECK ?=
 SHARD ?=
 
-.PHONY: help demo test lint golden matrix-table mutants zoo zoo-quick install-test clean $(VENV)
+.PHONY: help demo test lint golden matrix-table mutants zoo zoo-quick zoo-numeric fuzz others install-test clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -50,6 +50,16 @@ zoo: $(READY) ## every class of transformers x 20 modifications, writes docs/zoo
 
 zoo-quick: $(READY) ## every class with two modifications; compares with the ledger
 	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo --quick --check
+
+zoo-numeric: $(READY) ## small models with weights of every class, outputs compared, writes docs/zoo-numeric.tsv (SHARD, CHECK)
+	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo.numeric_run $(CHECK)
+
+fuzz: $(READY) ## N random sequences of modifications from SEED, writes a line of docs/fuzz.md
+	$(BIN)/python -m tests.zoo.fuzz $(or $(N),100) --seed $(or $(SEED),1)
+
+others: $(READY) ## root classes of other libraries, which it installs; writes docs/others.tsv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,zoo]'
+	$(BIN)/python -m tests.zoo.others $(CHECK)
 
 clean: ## remove what was made here
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
