@@ -1,6 +1,7 @@
 """The first difference between the facts of two module trees, as a readable clause."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from archit_codegen.declaration.facts import ConfigFact, Facts, text_of
 
@@ -10,6 +11,13 @@ LONGEST = 160
 def first_difference(expected: Facts, actual: Facts) -> tuple[str, str] | None:
     """Path and reason of the first fact, in tree order, that is not as expected."""
     return next(differences(expected, actual), None)
+
+
+def as_saved(value: Any) -> Any:
+    """Facts as they are after a way over the disk: a config file is JSON, which has lists alone."""
+    if isinstance(value, dict):
+        return type(value)((key, as_saved(item)) for key, item in value.items())
+    return [as_saved(item) for item in value] if type(value) in (list, tuple) else value
 
 
 def differences(expected: Facts, actual: Facts) -> Iterator[tuple[str, str]]:

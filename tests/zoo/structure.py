@@ -132,11 +132,14 @@ class MetaJudgement(Judgement):
         for name, function in self.snapshot.of(ours).items():
             assert name in other, f"{where}: method {name} is missing"
             same = function is other[name] or self.described(function) == self.described(other[name])
-            assert same or self.calls_original(function, other, other[name]), f"{where}: method {name} has other code"
+            assert same or self.calls_original(function, name, ours, other), f"{where}: method {name} has other code"
 
-    def calls_original(self, function: FunctionType, others: Methods, built: FunctionType) -> bool:
-        """A closure over the method that stood here before: what is built has that method under another name."""
-        held = [as_function(cell.cell_contents) for cell in function.__closure__ or ()]
+    def calls_original(self, function: FunctionType, name: str, ours: nn.Module, others: Methods) -> bool:
+        """A closure over the method that stood here before, or a look at the object's class for it: what is built has
+        that method under another name."""
+        held, built = [as_function(cell.cell_contents) for cell in function.__closure__ or ()], others[name]
+        if name in function.__code__.co_names:
+            held.append(self.snapshot.by_class[type(ours)].get(name))
         wanted = [self.described(one) for one in held if one is not None]
         kept = [other for other in others.values() if self.described(other) in wanted]
         same_constants = set(map(repr, function.__code__.co_consts)) <= set(map(repr, built.__code__.co_consts))
