@@ -60,24 +60,23 @@ def cell(root: Root, modification: str) -> Row:
 
 def judged(root: Root, modification: str, undo: ExitStack) -> tuple[str, str]:
     try:
-        model = build(root)
+        expected = expected_of(root, modification)
+        model = modified(root, modification, undo)
     except ImportError as error:
         return NOT_BUILT, reason(error)
-    known = set(map(id, model.parameters()))
-    try:
-        modify(model, root.name, modification, undo)
     except NotApplicable as error:
         return NOT_APPLICABLE, str(error)
+    except TooSlow:
+        raise
     except Exception as error:  # a modification that the model itself does not survive
         return NOT_APPLICABLE, f"the modification fails: {reason(error)}"
-    numeric.liven_new(model, known)
 
     def judgement(*facts: Any) -> PlainJudgement:
         made = PlainJudgement(*facts)
         made.arguments = root.arguments()
         return made
 
-    return numeric.compiled(model, expected_of(model, root), undo, judgement, inputs=root.inputs())
+    return numeric.compiled(model, expected, undo, judgement, inputs=root.inputs())
 
 
 def build(root: Root) -> nn.Module:
@@ -90,13 +89,28 @@ def build(root: Root) -> nn.Module:
     return model
 
 
-def expected_of(model: nn.Module, root: Root) -> Expected | None:
-    try:
-        return Expected.of(model, root.inputs())
-    except TooSlow:
-        raise
-    except Exception:
-        return None
+def modified(root: Root, modification: str | None, undo: ExitStack) -> nn.Module:
+    """Raises what building or modifying it raises."""
+    model = build(root)
+    known = set(map(id, model.parameters()))
+    torch.manual_seed(SEED)  # new modules draw their weights
+    if modification is not None:
+        modify(model, root.name, modification, undo)
+    numeric.liven_new(model, known)
+    return model
+
+
+def expected_of(root: Root, modification: str | None = None) -> Expected | None:
+    """What a twin gives: some models keep what they computed once, and are compiled as they were built. None where it
+    does not compute."""
+    with ExitStack() as undo:
+        twin = modified(root, modification, undo)
+        try:
+            return Expected.of(twin, root.inputs())
+        except TooSlow:
+            raise
+        except Exception:
+            return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
