@@ -25,7 +25,7 @@ OWNERS = {
 STAGES = {"tree", "diff", "plan", "rewrite", "render", "style", "validate"}
 ROOMS = {("workbench", "tree")}
 """Pairs that are one stage in two files. What else lies in `declaration` is used by stages and uses none of them."""
-PIPELINE = {"compiler", "emission", "assembly", "package"}
+PIPELINE = {"compiler", "transfer", "emission", "assembly", "package"}
 LATE = {"cli", "__init__"}
 LAYERS = {
     "cli": {"", "errors", "regeneration"},
@@ -35,7 +35,7 @@ LAYERS = {
     "errors": set(),
 }
 """What lies in the first may import from the second; `""` is the package itself."""
-BELOW_THE_COMPILER = {"compiler", "package", "record", "difference"}
+BELOW_THE_COMPILER = {"compiler", "transfer", "package", "record", "difference"}
 """What of `declaration` the layer above may use."""
 
 

@@ -100,13 +100,15 @@ class Arranged(Change):
     """The members of a list are the declared ones in another order: dropped, repeated, moved.
 
     ``order`` has the declared index of each member that stays, in live order; ``shared`` tells that an index that
-    stands twice is one object. ``size`` is the declared length.
+    stands twice is one object. ``size`` is the declared length. ``test`` says which members stay, whatever their number,
+    over the names of `edits`; where they do not stay in order, it is the sequence of them.
     """
 
     order: tuple[int, ...]
     size: int
     shared: bool
     container: str = "ModuleList"
+    test: str | None = None
 
     def describe(self) -> str:
         gone = sorted(set(range(self.size)) - set(self.order))
@@ -133,6 +135,7 @@ class TensorChanged(Change):
     declared: TensorFact | None
     live: TensorFact | None
     text: str | None = None  # an expression for the values that no checkpoint carries
+    learnt: tuple[tuple[str, ...] | None, ...] = ()  # for each dimension, as for arguments
 
     def describe(self) -> str:
         if self.live is None:
@@ -182,6 +185,7 @@ class AttributeChanged(Change):
 
     declared: Value | None
     live: Value
+    learnt: tuple[str, ...] | None = None
 
     def describe(self) -> str:
         return f"set to {describe_value(self.live)}"

@@ -1,7 +1,7 @@
 """The pipeline, as a table of contents."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from .validate import Patches, Validation, validate
 from .workbench import Workbench
 
 NEUTRAL = "package"
+Opened = tuple[Workbench, Delta]
 
 
 def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> Difference:
@@ -62,17 +63,40 @@ def compile_model(
         ValidationFailed: the emitted package does not rebuild the model.
         InvalidName, InvalidDeclaration, SourceUnavailable: bad input.
     """
-    options = Options(_package_name(name), _suffix(suffix), _copies(user_code))
+    options = options_of(name, suffix, user_code)
+    package, _ = packaged(opened(live, declared), options, inputs)
+    return package
+
+
+def options_of(name: str, suffix: str, user_code: str) -> Options:
+    """Raises `InvalidName` for what cannot be one."""
+    return Options(_package_name(name), _suffix(suffix), _copies(user_code))
+
+
+def opened(live: nn.Module, declared: type | None) -> Opened:
+    """A live model with what was changed on it.
+
+    Raises:
+        ArchitError: as `compile_model`.
+    """
     bench = _bench(live, declared)
     delta = diff_trees(bench.reference_node, bench.live_node, bench)
     if not delta.edits:
         raise InvalidDeclaration(
             f"The live model is just what {bench.declared.__name__} declares: nothing to compile."
         )
-    emitted, validation = _validated(bench, delta, options, inputs)
+    return bench, delta
+
+
+def packaged(
+    model: Opened, options: Options, inputs: Mapping[str, Any] | None, others: Sequence[Opened] = ()
+) -> tuple[Package, Emitted]:
+    """The package of one model, read with ``others`` made by the same surgery at other configs."""
+    bench, delta = model
+    emitted, validation = _validated(bench, delta, options, inputs, others)
     facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
     notes = (*validation.notes, *unused_children(delta, emitted.files))
-    return Package(name, emitted.files, emitted.root, emitted.classes, notes, facts)
+    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, facts), emitted
 
 
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
@@ -104,26 +128,35 @@ def unused_children(delta: Delta, files: Mapping[str, str]) -> Iterator[str]:
 
 
 def _validated(
-    bench: Workbench, delta: Delta, options: Options, inputs: Mapping[str, Any] | None
+    bench: Workbench,
+    delta: Delta,
+    options: Options,
+    inputs: Mapping[str, Any] | None,
+    others: Sequence[Opened] = (),
 ) -> tuple[Emitted, Validation]:
     """The most readable package that rebuilds the model: edits at sites; else statements in the class that holds the
     change; else statements in the root, as the surgery itself did it."""
     try:
-        emitted = _emit(bench, delta, options)
-        return emitted, _validate(bench, delta, emitted, options, inputs)
+        emitted = _emit(bench, delta, options, others)
+        return emitted, _proved(bench, delta, emitted, options, inputs)
     except (ValidationFailed, UnsupportedChange):
         for plain in (replace(options, prefer_sites=False), replace(options, prefer_sites=False, flat=True)):
             try:
-                emitted = _emit(bench, delta, plain)
-                return emitted, _validate(bench, delta, emitted, plain, inputs)
+                emitted = _emit(bench, delta, plain, others)
+                return emitted, _proved(bench, delta, emitted, plain, inputs)
             except ArchitError:
                 continue
         raise
 
 
-def _emit(bench: Workbench, delta: Delta, options: Options) -> Emitted:
+def _emit(bench: Workbench, delta: Delta, options: Options, others: Sequence[Opened] = ()) -> Emitted:
+    emitter, *more = (_emitter(*model, options) for model in ((bench, delta), *others))
+    return replace(emitter, others=tuple(more)).emit()
+
+
+def _emitter(bench: Workbench, delta: Delta, options: Options) -> Emitter:
     config = config_class(getattr(bench.live, "config", None), options.suffix, tuple(_moves(bench.live, delta)))
-    return Emitter(bench, delta, options, config).emit()
+    return Emitter(bench, delta, options, config)
 
 
 def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
@@ -135,10 +168,16 @@ def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
             yield change.path.removeprefix(start), change.inner
 
 
-def _validate(
+def _proved(
     bench: Workbench, delta: Delta, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
 ) -> Validation:
     check_files(emitted.files, emitted.draft)
+    return rebuilt((bench, delta), emitted, options, inputs)
+
+
+def rebuilt(model: Opened, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None = None) -> Validation:
+    """Raises `ValidationFailed` where what was emitted does not rebuild a model, at the config of that."""
+    bench, delta = model
     build = None if config_class(getattr(bench.live, "config", None), "X") else bench.rebuild
     patches = Patches(patched_methods(delta), emitted.methods)
     return validate(bench.live, options.name, emitted.files, emitted.root, emitted.origins, inputs, build, patches)

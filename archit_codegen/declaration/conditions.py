@@ -1,6 +1,9 @@
 """The words for some rounds of a loop."""
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Mapping, Sequence
+
+from .edits import COUNT, INDEX
 
 
 def condition(indices: Sequence[int], every: Sequence[int], name: str) -> str:
@@ -15,3 +18,17 @@ def condition(indices: Sequence[int], every: Sequence[int], name: str) -> str:
     if rest[-1] < chosen[0]:
         return f"{name} >= {chosen[0]}"
     return f"{name} in {{{', '.join(map(str, chosen))}}}"
+
+
+def worded(test: str, index: str, count: str) -> str:
+    """A learnt test with the names that the index and the number of rounds have where it will stand."""
+    names = {INDEX: ast.parse(index, mode="eval").body, COUNT: ast.parse(count or "0", mode="eval").body}
+    return ast.unparse(_Named(names).visit(ast.parse(test, mode="eval")))
+
+
+class _Named(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, ast.expr]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.names.get(node.id, node)

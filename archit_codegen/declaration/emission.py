@@ -1,6 +1,7 @@
 """From the difference to the text of a package: plan, rewrite, bind, render."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..errors import ArchitError
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
 from .changes import Delta, method_key
 from .draft import ClassDraft, Draft
 from .ecosystem import ConfigClass
 from .edits import InitWeights, Method, Plan, SourceEdit, Variant
+from .following import follow
 from .forcing import forced
 from .importing import Import
 from .ir import ClassRef, CodeRef
@@ -82,11 +85,11 @@ class Emitter:
     forced: frozenset[ClassRef] = frozenset()
     method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     drafts: list[ClassDraft] = field(default_factory=list)
+    others: tuple["Emitter", ...] = ()  # of the same surgery, done at other configs
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
-        wanted = self.forced | self.bench.built_by_config
-        plan = make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names))
+        plan = follow(self.plan(names), tuple(self._plans_of_others()))
         copy = self.options.copy_user_code
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy)
         ordered = self._ordered(plan)
@@ -144,6 +147,16 @@ class Emitter:
         return mine and any(postpones(self._source(variant).file) for variant in ordered)
 
     # --- plan
+
+    def plan(self, names: UsedNames) -> Plan:
+        wanted = self.forced | self.bench.built_by_config
+        return make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names))
+
+    def _plans_of_others(self) -> Iterator[Plan]:
+        for other in self.others:
+            names = UsedNames(other.bench.objects, other.delta, frozenset(), copy=self.options.copy_user_code)
+            with suppress(ArchitError):  # what cannot be declared there says nothing about what is compiled here
+                yield replace(other, options=self.options, forced=self.forced, method_scopes={}).plan(names)
 
     def facts(self, names: UsedNames) -> Facts:
         return Facts(

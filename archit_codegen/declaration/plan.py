@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .changes import (
+    Added,
     Arranged,
     Cast,
     Change,
@@ -126,7 +127,14 @@ def _collect(
                 _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
             held = _held_variant(edit, lifted, state)
-            placements.append(Placement(here, edit, declared, _inner_variant(edit, lifted, state), held))
+            variant = _inner_variant(edit, lifted, state)
+            placements.append(Placement(here, edit, declared, variant, held, _is_appended(delta, edit)))
+
+
+def _is_appended(delta: Delta, edit: Change) -> bool:
+    added = {other.slot for other in delta.edits if isinstance(other, Added)}
+    names = [name for name, _ in delta.live.children]
+    return edit.slot in added and added.issuperset(names[names.index(edit.slot) :])
 
 
 def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import libcst as cst
 
-from .conditions import condition
+from .conditions import condition, worded
 from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SourceEdit
 
 # Where an expression that chooses has to stand in parentheses.
@@ -112,6 +112,8 @@ class SiteRewriter(cst.CSTTransformer):
         (indices, alternative), *_ = edit.choices
         if not indices:
             return updated if self._renamed(alternative) else _apply(alternative, updated)
+        if edit.tests:
+            return self._tested(edit, updated)
         choices = list(edit.choices)
         result = updated
         if sum(len(indices) for indices, _ in choices) == len(edit.indices):
@@ -119,6 +121,14 @@ class SiteRewriter(cst.CSTTransformer):
         for indices, alternative in reversed(choices):
             test = cst.parse_expression(condition(indices, edit.indices, self._indices[-1]))
             result = cst.IfExp(test=test, body=_apply(alternative, updated), orelse=result)
+        return result
+
+    def _tested(self, edit: SiteEdit, updated: cst.BaseExpression) -> cst.BaseExpression:
+        result = updated
+        for test, (_, alternative) in reversed(list(zip(edit.tests, edit.choices, strict=True))):
+            made = _apply(alternative, updated)
+            words = worded(test, self._indices[-1], edit.count[0] if edit.count else "") if test else ""
+            result = cst.IfExp(test=cst.parse_expression(words), body=made, orelse=result) if words else made
         return result
 
     def _renamed(self, alternative: Alternative) -> bool:
@@ -221,6 +231,9 @@ def _indexed(clause: cst.CompFor | cst.For, index: str) -> cst.CompFor | cst.For
 
 def _reordered(clause: cst.CompFor | cst.For, edit: LoopEdit, index: str) -> cst.CompFor | cst.For:
     clause = _indexed(clause, index)
+    if edit.test is not None:
+        words = cst.parse_expression(worded(edit.test, index, edit.count))
+        return clause.with_changes(ifs=[cst.CompIf(words)]) if edit.in_order else clause.with_changes(iter=words)
     kept = sorted(set(edit.order))
     if list(edit.order) == kept and kept:
         test = cst.parse_expression(condition(kept, range(edit.size), index))
