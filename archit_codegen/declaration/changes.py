@@ -100,8 +100,8 @@ class Arranged(Change):
     """The members of a list are the declared ones in another order: dropped, repeated, moved.
 
     ``order`` has the declared index of each member that stays, in live order; ``shared`` tells that an index that
-    stands twice is one object. ``size`` is the declared length. ``test`` says which members stay, whatever their number,
-    over the names of `edits`; where they do not stay in order, it is the sequence of them.
+    stands twice is one object. ``size`` is the declared length. ``test`` says which members stay, whatever
+    their number, over the names of `edits`; where they do not stay in order, it is the sequence of them.
     """
 
     order: tuple[int, ...]
@@ -286,3 +286,10 @@ def flatten(delta: Delta) -> Iterator[Change]:
             yield edit
         if inner is not None:
             yield from flatten(inner)
+
+
+def is_appended(delta: Delta, edit: Change) -> bool:
+    """Whether a member of a list was added, and all after it as well."""
+    added = {other.slot for other in delta.edits if isinstance(other, Added)}
+    names = [name for name, _ in delta.live.children]
+    return edit.slot in added and added.issuperset(names[names.index(edit.slot) :])

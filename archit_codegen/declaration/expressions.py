@@ -176,7 +176,7 @@ def learnt_text(learnt: Sequence[str], scope: Scope) -> str | None:
 
 
 def _localised(text: str, scope: Scope) -> str | None:
-    """``@name`` is an argument of the declared call, ``config`` the root's, any other name an argument of the owner."""
+    """``@name`` is an argument of the declared call, ``config`` the root's, any other name one of the owner's."""
     found: list[str | None] = []
 
     def original(match: re.Match[str]) -> str:

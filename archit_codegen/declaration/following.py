@@ -7,6 +7,7 @@ from .edits import Alternative, Constructs, LoopEdit, Plan, SiteEdit, SourceEdit
 from .ir import ClassRef
 from .rules import Rounds, rule
 
+
 def follow(plan: Plan, others: Sequence[Plan]) -> Plan:
     """The plan with what the others, for the same surgery at other configs, say about the rounds that it means."""
     variants = tuple(_variant(variant, [_named(other, variant) for other in others]) for variant in plan.variants)
@@ -70,7 +71,9 @@ def _site(samples: Sequence[SiteEdit]) -> SiteEdit:
         return edit
     rounds = {alternative: [_rounds(sample, alternative) for sample in samples] for alternative in alternatives}
     tests = [_test(rounds[alternative]) for alternative in alternatives]
-    if len(tests) > 1 and all(sum(len(r.chosen) for r in one) == len(one[0].every) for one in zip(*rounds.values())):
+    if len(tests) > 1 and all(
+        sum(len(r.chosen) for r in one) == len(one[0].every) for one in zip(*rounds.values(), strict=True)
+    ):
         tests[-1] = ""
     if None in tests:
         return edit

@@ -20,8 +20,8 @@ Arguments = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A value in a change at ``path``. ``text`` is its provenance; ``originals`` are the plain arguments of the declared
-    call, ``owner`` those of the module in which it will be written."""
+    """A value in a change at ``path``. ``text`` is its provenance; ``originals`` are the plain arguments of the
+    declared call, ``owner`` those of the module in which it will be written."""
 
     path: str
     role: str
@@ -92,17 +92,16 @@ class _Walk:
     def construction(self, call: Construction, place: str) -> Construction:
         here = f"{place}{call.cls.name}."
         children = [
-            (key, self.construction(child, f"{here}{number}."))
-            for number, (key, child) in enumerate(call.children)
+            (key, self.construction(child, f"{here}{number}.")) for number, (key, child) in enumerate(call.children)
         ]
         return replace(call, arguments=self.arguments(call.arguments, here), children=tuple(children))
 
     def arguments(self, arguments: tuple[Argument, ...], place: str) -> tuple[Argument, ...]:
         return tuple(
-            replace(argument, learnt=self.literal(f"{place}{argument.name}", argument.value, argument.text, argument.name))
-            if isinstance(argument.value, Literal)
-            else argument
-            for argument in arguments
+            replace(a, learnt=self.literal(f"{place}{a.name}", a.value, a.text, a.name))
+            if isinstance(a.value, Literal)
+            else a
+            for a in arguments
         )
 
     def literal(self, place: str, value: Literal, text: str | None, name: str) -> Learnt:

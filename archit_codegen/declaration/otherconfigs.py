@@ -16,7 +16,9 @@ from .origins import is_config
 DEPTH = re.compile(r"(^|_)layers$|^(n_layers?|num_layer|depth|num_blocks|n_blocks|depths|num_block_repeats)$")
 COUNT = re.compile(r"(^|_)vocab_size$|^(max_position_embeddings|n_positions|num_labels|n_vocab)$")
 HEADS = re.compile(r"(^|_)n?_?heads?$")
-NO_WIDTH = re.compile(r"vocab|image|patch|kernel|window|chunk|block|stride|pad|batch|group|beam|position|bucket|grid|merge|temporal")
+NO_WIDTH = re.compile(
+    r"vocab|image|patch|kernel|window|chunk|block|stride|pad|batch|group|beam|position|bucket|grid|merge|temporal"
+)
 WIDTH = re.compile(r"(^|_)(size|sizes|dim|dims|width|channels|embd|inner|rank|features)$|^d_\w+$|^embed_dims?$")
 PRIMES = (2, 3, 5, 7, 11, 13)
 Change = Callable[[str, Any], Any]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .changes import (
-    Added,
     Arranged,
     Cast,
     Change,
@@ -19,12 +18,13 @@ from .changes import (
     Shared,
     TensorChanged,
     TiesChanged,
+    is_appended,
 )
 from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .ir import ClassRef, CodeRef, Node, Site
 from .literal import write_literal
-from .placing import Placement, place
+from .placing import Placement, declared_member, place
 from .restoring import restoring, saved_once, saved_once_at_root
 from .slotnames import check_path
 from .statements import statements
@@ -115,7 +115,7 @@ def _collect(
         here = f"{relative}.{edit.slot}" if relative else edit.slot
         if edit.path == path and not isinstance(edit, Inside):
             here = relative
-        declared = before.get(edit.slot) if order is None else _declared_member(delta, edit, order)
+        declared = before.get(edit.slot) if order is None else declared_member(delta, edit, order)
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
             lifted.append(edit)
         elif isinstance(edit, Inside):
@@ -127,14 +127,8 @@ def _collect(
                 _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
             held = _held_variant(edit, lifted, state)
-            variant = _inner_variant(edit, lifted, state)
-            placements.append(Placement(here, edit, declared, variant, held, _is_appended(delta, edit)))
-
-
-def _is_appended(delta: Delta, edit: Change) -> bool:
-    added = {other.slot for other in delta.edits if isinstance(other, Added)}
-    names = [name for name, _ in delta.live.children]
-    return edit.slot in added and added.issuperset(names[names.index(edit.slot) :])
+            inner = _inner_variant(edit, lifted, state)
+            placements.append(Placement(here, edit, declared, inner, held, is_appended(delta, edit)))
 
 
 def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
@@ -182,13 +176,6 @@ def _by_class(edit: Change, delta: Delta) -> bool:
 
 def _owner_path(path: str, relative: str) -> str:
     return path[: len(path) - len(relative)].rstrip(".") if relative and path.endswith(relative) else path
-
-
-def _declared_member(delta: Delta, edit: Change, order: tuple[int, ...]) -> Node | None:
-    """The declared member of a rearranged list that a live index stands for."""
-    if not edit.slot.isdigit() or int(edit.slot) >= len(order):
-        return None
-    return delta.reference.children[order[int(edit.slot)]][1]
 
 
 def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State) -> str | None:

@@ -198,9 +198,9 @@ def _called_by_method(frame: FrameType | None) -> bool:
     while frame is not None:
         code = frame.f_code
         owner = code.co_qualname.rpartition(".")[0]
-        if owner and not owner.endswith("<locals>") and code.co_argcount:
-            if isinstance(frame.f_locals.get(code.co_varnames[0]), nn.Module):
-                return True
+        method = owner and not owner.endswith("<locals>") and code.co_argcount
+        if method and isinstance(frame.f_locals.get(code.co_varnames[0]), nn.Module):
+            return True
         frame = frame.f_back
     return False
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import ArchitError, InvalidDeclaration, ValidationFailed
+from ..errors import ArchitError, ValidationFailed
 from .compiler import Opened, opened, options_of, packaged, rebuilt
 from .emission import Emitted, Options
 from .learning import Sample, learnt
 from .loading import one_line
+from .origins import config_of
 from .otherconfigs import OtherConfig, other_configs
 from .package import Package
 from .record import record
@@ -87,9 +88,7 @@ def _runs(
             failures.append(f"at {other.label} the surgery raises {one_line(error)}")
 
 
-def _followed(
-    model: Opened, runs: Sequence[_Run], options: Options, inputs: Mapping[str, Any] | None
-) -> Package:
+def _followed(model: Opened, runs: Sequence[_Run], options: Options, inputs: Mapping[str, Any] | None) -> Package:
     samples = [Sample(_config(model), model[1]), *(Sample(_config(r.model), r.model[1], r.other.deeper) for r in runs)]
     deltas = learnt(samples)
     runs = [replace(run, model=(run.model[0], delta)) for run, delta in zip(runs, deltas[1:], strict=True)]
@@ -102,7 +101,7 @@ def _followed(
 
 
 def _config(model: Opened) -> Any:
-    return getattr(model[0].live, "config", SimpleNamespace())
+    return config_of(model[0].live) or SimpleNamespace()
 
 
 def _misses(runs: Sequence[_Run], emitted: Emitted, options: Options) -> Iterator[str]:

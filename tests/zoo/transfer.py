@@ -187,8 +187,8 @@ def totals(rows: Iterable[Row]) -> list[str]:
     share = 100 * count[TRANSFERRED] / applied if applied else 0.0
     return [
         f"{applied} surgeries on {classes} classes judged at another config, {count[NOT_APPLICABLE]} not applicable",
-        f"{count[TRANSFERRED]} transferred ({share:.2f} %), {count[NOTED]} not, with a note, {count[REFUSED]} refused, "
-        f"{count[WRONG]} not, without a word",
+        f"{count[TRANSFERRED]} transferred ({share:.2f} %), {count[NOTED]} not, with a note, "
+        f"{count[REFUSED]} refused, {count[WRONG]} not, without a word",
     ]
 
 

@@ -155,9 +155,9 @@ SURGERIES: dict[str, Modify] = {
     function.__name__: function
     for function in (
         embedding_factorised, linear_in_every_layer, first_linear_of_first_layer, norms_of_last_layer,
-        last_layer_dropped, last_layer_repeated, every_second_layer_wrapped, last_three_layers, second_half_without_a_norm,
-        all_but_the_ends, first_and_last_differ, first_layer_patched, head_added, vocabulary_linear_added,
-        fixed_sizes_added, gain_in_every_layer, norm_eps,
+        last_layer_dropped, last_layer_repeated, every_second_layer_wrapped, last_three_layers,
+        second_half_without_a_norm, all_but_the_ends, first_and_last_differ, first_layer_patched, head_added,
+        vocabulary_linear_added, fixed_sizes_added, gain_in_every_layer, norm_eps,
     )
 }  # fmt: skip
 
