@@ -37,7 +37,12 @@ Learn = Callable[[Occurrence], Learnt]
 
 def occurrences(delta: Delta) -> Iterator[Occurrence]:
     found: list[Occurrence] = []
-    with_learnt(delta, lambda occurrence: found.append(occurrence))  # type: ignore[func-returns-value]  # nothing yet
+
+    def learn(occurrence: Occurrence) -> Learnt:
+        found.append(occurrence)
+        return None
+
+    with_learnt(delta, learn)
     yield from found
 
 

@@ -58,7 +58,7 @@ def _wider(config: Any, labels: int, *, alike: bool = False) -> Iterator[OtherCo
         yield _made(config, width=lambda *_: 2, labels=labels, heads=2)
     yield _made(config, width=lambda *_: 2 if alike else 3, labels=labels)
     for one in widths:
-        yield _made(config, width=lambda *field, one=one: 2 if field == one else 1, labels=labels)  # type: ignore[misc]
+        yield _made(config, width=lambda *field, one=one: 2 if field == one else 1, labels=labels)
     yield _made(config, labels=labels)
 
 

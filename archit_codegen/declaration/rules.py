@@ -40,7 +40,7 @@ def _tests(rounds: Rounds) -> Iterator[str]:
     chosen, rest = sorted(rounds.chosen), [index for index in rounds.every if index not in rounds.chosen]
     if not chosen:
         return
-    for text in (str, _from_end(rounds.count)):
+    for text in (_from_start, _from_end(rounds.count)):
         if len(chosen) == 1:
             yield f"{INDEX} == {text(chosen[0])}"
         if len(rest) == 1:
@@ -68,11 +68,15 @@ def _from_both_ends(chosen: Sequence[int], rest: Sequence[int], count: int) -> I
     if gaps:
         yield f"{INDEX} < {gaps[0]} or {INDEX} >= {end(gaps[-1] + 1)}"
     for word, members in (("in", chosen), ("not in", rest)):
-        ends = (str, end) if len(members) <= MIXED else (str,)
+        ends = (_from_start, end) if len(members) <= MIXED else (_from_start,)
         for texts in product(ends, repeat=len(members)) if len(ends) > 1 else [ends * len(members)]:
             if members:
                 inside = [text(member) for text, member in zip(texts, members, strict=True)]
                 yield f"{INDEX} {word} {{{', '.join(inside)}}}"
+
+
+def _from_start(index: int) -> str:
+    return str(index)
 
 
 def _from_end(count: int) -> Callable[[int], str]:
@@ -92,7 +96,7 @@ def _orders(order: Sequence[int], size: int) -> Iterator[str]:
     yield f"reversed(range({COUNT}))"
     whole, tail = f"range({COUNT})", order[size:]
     if list(order[:size]) == list(range(size)) and 0 < len(tail) <= MIXED:
-        for texts in product((str, _from_end(size)), repeat=len(tail)):
+        for texts in product((_from_start, _from_end(size)), repeat=len(tail)):
             added = [text(index) for text, index in zip(texts, tail, strict=True)]
             yield f"(*{whole}, {', '.join(added)})"
     yield f"(*{whole}, *{whole})"

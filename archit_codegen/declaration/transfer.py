@@ -61,7 +61,8 @@ def compile_surgery(
     with record():
         live = build(copy.deepcopy(config))
     model = opened(live, declared)
-    runs, failures = [], []
+    runs: list[_Run] = []
+    failures: list[str] = []
     with silenced(), random_state():
         for attempts in other_configs(config):
             run = next(_runs(build, attempts, (live, declared), failures), None)
