@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .conditions import condition
-from .edits import COUNT, INDEX, ORIGINAL, Alternative, Arguments, Callee, Constructs, LoopEdit, SiteEdit, SourceEdit
+from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, LoopEdit, SiteEdit, SourceEdit
 from .ir import Site
+from .plannedrounds import Unplanned, learnt_order, learnt_test, planned_test
 
 Span = tuple[int, int, int, int]
 LOOPS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp, ast.For)
 NEW = "_archit_new"
 Tree = TypeVar("Tree", bound=ast.AST)
-
-
-class Unplanned(Exception):
-    """An edit of the plan that has no place in the original: what was emitted cannot be judged."""
 
 
 def new_expression(text: str) -> ast.expr:
@@ -126,7 +123,7 @@ class _Walker(ast.NodeTransformer):
         everywhere = sum(len(indices) for indices, _ in choices) == len(edit.indices)
         result = _made(choices.pop()[1], node) if everywhere else node
         for indices, alternative in reversed(choices):
-            test = _test(indices, edit.indices, self.loops[-1].index)
+            test = planned_test(indices, edit.indices, self.loops[-1].index)
             result = marked_only(ast.IfExp(test, _made(alternative, node), result))
         return result
 
@@ -135,7 +132,7 @@ class _Walker(ast.NodeTransformer):
         for test, (indices, alternative) in reversed(list(zip(edit.tests, edit.choices, strict=True))):
             made = _made(alternative, node)
             if test:
-                words = _learnt_test(test, indices, edit.indices, edit.count, self.loops[-1].index)
+                words = learnt_test(test, indices, edit.indices, edit.count, self.loops[-1].index)
                 result = marked_only(ast.IfExp(words, made, result))
             elif taken or result is not node:
                 raise Unplanned(f"what is done otherwise is not the last of {edit.tests}")
@@ -253,10 +250,10 @@ def _reorder(clause: ast.comprehension | ast.For, edit: LoopEdit, index: str) ->
     if edit.test is not None:
         count = (edit.count, edit.size)
         if not edit.in_order:
-            clause.iter = _learnt_order(edit.test, edit.order, count)
+            clause.iter = learnt_order(edit.test, edit.order, count)
             return
         assert isinstance(clause, ast.comprehension)
-        clause.ifs = [_learnt_test(edit.test, kept, range(edit.size), count, index)]
+        clause.ifs = [learnt_test(edit.test, kept, range(edit.size), count, index)]
         return
     if not kept or list(edit.order) != kept:
         clause.iter = new_expression(repr(edit.order))
@@ -268,44 +265,6 @@ def _reorder(clause: ast.comprehension | ast.For, edit: LoopEdit, index: str) ->
     elif len(gone) < len(kept) and " in " in condition(kept, range(edit.size), index):
         test = f"{index} not in {{{', '.join(map(str, gone))}}}"
     else:
-        clause.ifs = [_test(kept, range(edit.size), index)]
+        clause.ifs = [planned_test(kept, range(edit.size), index)]
         return
     clause.ifs = [ast.parse(test, mode="eval").body]
-
-
-def _test(indices: Sequence[int], every: Sequence[int], name: str) -> ast.expr:
-    """The words are those of the rewriting; that they choose the right rounds is tried here, round by round."""
-    text = condition(indices, every, name)
-    code = compile(text, "<condition>", "eval")
-    if [index for index in every if eval(code, {name: index})] != sorted(indices):
-        raise Unplanned(text)
-    return ast.parse(text, mode="eval").body
-
-
-def _learnt_test(
-    test: str, indices: Sequence[int], every: Sequence[int], count: tuple[str, int] | None, name: str
-) -> ast.expr:
-    """A test that names the number of rounds; tried as it was learnt, with that number."""
-    text, rounds = count if count is not None else ("0", 0)
-    code = compile(test, "<condition>", "eval")
-    if [index for index in every if eval(code, {INDEX: index, COUNT: rounds})] != sorted(indices):
-        raise Unplanned(test)
-    return _worded(test, {INDEX: ast.Name(name, ast.Load()), COUNT: ast.parse(text, mode="eval").body})
-
-
-def _learnt_order(text: str, order: Sequence[int], count: tuple[str, int]) -> ast.expr:
-    if list(eval(compile(text, "<order>", "eval"), {COUNT: count[1]})) != list(order):
-        raise Unplanned(text)
-    return _worded(text, {COUNT: ast.parse(count[0], mode="eval").body})
-
-
-def _worded(text: str, names: Mapping[str, ast.expr]) -> ast.expr:
-    return _Renamed(names).visit(ast.parse(text, mode="eval").body)  # type: ignore[no-any-return]  # an expression
-
-
-class _Renamed(ast.NodeTransformer):
-    def __init__(self, names: Mapping[str, ast.expr]) -> None:
-        self.names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.names.get(node.id, node)
