@@ -8,6 +8,7 @@ import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -34,32 +35,38 @@ class OtherConfig:
     deeper: bool
 
 
-def other_configs(config: Any) -> Iterator[Iterator[OtherConfig]]:
+Attempt = Callable[[], OtherConfig]
+"""Makes a config; it may raise, where the config class itself sees that a value cannot be."""
+
+
+def other_configs(config: Any) -> Iterator[Iterator[Attempt]]:
     """Groups of attempts; one config of each group tells enough."""
-    yield iter([_made(config, more=1)])
-    yield iter([_made(config, more=2)])
+    made = partial(_made, config)
+    yield iter([partial(made, more=1)])
+    yield iter([partial(made, more=2)])
     yield _wider(config, labels=2)
     yield _wider(config, labels=5, alike=True)
-    yield iter([_made(config, more=3, width=lambda *_: 4, labels=9), _made(config, more=3, labels=9)])
+    yield iter([partial(made, more=3, width=lambda *_: 4, labels=9), partial(made, more=3, labels=9)])
 
 
-def _wider(config: Any, labels: int, *, alike: bool = False) -> Iterator[OtherConfig]:
+def _wider(config: Any, labels: int, *, alike: bool = False) -> Iterator[Attempt]:
     """All widths times a number of their own, or one for those that are equal, or one for all; else one by one.
 
     ``alike`` asks for one number for all, and with that for as many times the heads, so that each keeps its width.
     """
+    made = partial(_made, config, labels=labels)
     widths = [(path, name, value) for _, path, name, value in _fields(config, WIDTH)]
     own = dict(zip([(path, name) for path, name, _ in widths], cycle(PRIMES), strict=False))
     by_value = dict(zip(dict.fromkeys(repr(value) for *_, value in widths), cycle(PRIMES), strict=False))
-    if not alike:
-        yield _made(config, width=lambda path, name, _: own[path, name], labels=labels)
-        yield _made(config, width=lambda *field: by_value[repr(field[2])], labels=labels)
+    if alike:
+        yield partial(made, width=lambda *_: 2, heads=2)
     else:
-        yield _made(config, width=lambda *_: 2, labels=labels, heads=2)
-    yield _made(config, width=lambda *_: 2 if alike else 3, labels=labels)
+        yield partial(made, width=lambda path, name, _: own[path, name])
+        yield partial(made, width=lambda *field: by_value[repr(field[2])])
+    yield partial(made, width=lambda *_: 2 if alike else 3)
     for one in widths:
-        yield _made(config, width=lambda *field, one=one: 2 if field == one else 1, labels=labels)
-    yield _made(config, labels=labels)
+        yield partial(made, width=lambda *field, one=one: 2 if field == one else 1)
+    yield made
 
 
 def _made(
@@ -88,10 +95,14 @@ def _made(
 def _deepen(config: Any, more: int, changed: dict[str, Any]) -> None:
     """Lists with one entry for each layer, such as the types of the layers, go on as they began."""
     for owner, path, name, value in _fields(config, DEPTH):
-        _set(owner, path, name, [item + more for item in value] if isinstance(value, list) else value + more, changed)
+        _set(owner, path, name, value + more if isinstance(value, int) else _each(value, more), changed)
         for other, entries in _lists(owner).items():
             if isinstance(value, int) and len(entries) == value and not DEPTH.search(other):
                 setattr(owner, other, type(entries)([*entries, *(entries * more)[:more]]))
+
+
+def _each(values: Any, more: int) -> Any:
+    return type(values)(_each(item, more) if isinstance(item, list | tuple) else item + more for item in values)
 
 
 def _lists(config: Any) -> Mapping[str, Any]:
@@ -99,7 +110,7 @@ def _lists(config: Any) -> Mapping[str, Any]:
 
 
 def _times(value: Any, factor: int) -> Any:
-    return value * factor if isinstance(value, int) else type(value)(item * factor for item in value)
+    return value * factor if isinstance(value, int) else type(value)(_times(item, factor) for item in value)
 
 
 def _set(owner: Any, path: str, name: str, value: Any, changed: dict[str, Any]) -> None:
@@ -120,5 +131,5 @@ def _fields(config: Any, kind: re.Pattern[str], path: str = "") -> Found:
 
 def _is_size(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return bool(value) and all(map(_is_size, value)) and not isinstance(value[0], list | tuple)
+        return bool(value) and all(map(_is_size, value))
     return type(value) is int and value > 0

@@ -9,7 +9,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from .edits import Assign, ClassAttribute, Constructs, InitWeights, Method, SourceEdit, Statement, Variant
-from .plannedsites import Unplanned, edit_sites, marked, new_expression, new_statements
+from .plannedrounds import Unplanned
+from .plannedsites import edit_sites, marked, new_expression, new_statements
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 METHOD = "_archit_method"

@@ -30,7 +30,8 @@ from .meanings import (
     through_modules,
     values_of,
 )
-from .plannedclass import Unplanned, method_of, planned_class
+from .plannedclass import method_of, planned_class
+from .plannedrounds import Unplanned
 from .plannedsites import is_new
 from .sametree import Differs, TreeComparison, shortened
 from .usercode import user_function, written_class, written_function

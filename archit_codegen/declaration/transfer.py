@@ -14,7 +14,7 @@ from .emission import Emitted, Options
 from .learning import Sample, learnt
 from .loading import one_line
 from .origins import config_of
-from .otherconfigs import OtherConfig, other_configs
+from .otherconfigs import Attempt, OtherConfig, other_configs
 from .package import Package
 from .record import record
 from .undisturbed import classes_untouched, random_state, silenced
@@ -75,18 +75,21 @@ def compile_surgery(
 
 
 def _runs(
-    build: Build, attempts: Iterator[OtherConfig], like: tuple[nn.Module, type | None], failures: list[str]
+    build: Build, attempts: Iterator[Attempt], like: tuple[nn.Module, type | None], failures: list[str]
 ) -> Iterator[_Run]:
     first, declared = like
-    for other in attempts:
+    for attempt in attempts:
+        said = ""
         try:
+            other = attempt()
+            said = f"at {other.label} "
             with record(), on_meta(), classes_untouched(first):
                 live = build(copy.deepcopy(other.config))
             if type(live) is not type(first):
                 raise TypeError(f"a {type(live).__name__} was built")
             yield _Run(other, opened(live, declared))
         except Exception as error:  # whatever the surgery and the class do with a config that was made up
-            failures.append(f"at {other.label} the surgery raises {one_line(error)}")
+            failures.append(f"{said}the surgery raises {one_line(error)}")
 
 
 def _followed(model: Opened, runs: Sequence[_Run], options: Options, inputs: Mapping[str, Any] | None) -> Package:

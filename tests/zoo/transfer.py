@@ -21,7 +21,7 @@ from transformers import PreTrainedConfig
 import archit_codegen as archit
 from tests.zoo.discovery import NotBuilt, TooSlow, discover, named, reason, time_limit
 from tests.zoo.places import NotApplicable
-from tests.zoo.run import one_line
+from tests.zoo.run import one_line, where
 from tests.zoo.structure import MetaJudgement, Snapshot
 from tests.zoo.transferred import SURGERIES, build
 
@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 LEDGER, STATE = ROOT / "docs" / "transfer.tsv", ROOT / "build" / "zoo" / "transfer.jsonl"
 HEADER = "class\tsurgery\toutcome\tjudged at\treason"
 TRANSFERRED, NOTED, REFUSED, WRONG, NOT_APPLICABLE = "transferred", "noted", "refused", "WRONG", "n/a"
+CRASH = "CRASH"
 DEPTH = re.compile(r"(^|_)(layers|n_layer)$")
 WIDTHS = ("hidden_size", "d_model", "n_embd", "intermediate_size", "d_ff", "n_inner", "ffn_dim", "encoder_ffn_dim")
 WIDTHS += ("decoder_ffn_dim", "dim", "hidden_dim", "embed_dim", "hidden_sizes")
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (options.only or options.surgery):
         write(rows)
         STATE.unlink(missing_ok=True)
-    return int(any(row[2] == WRONG for row in rows))
+    return int(any(row[2] in (WRONG, CRASH) for row in rows))
 
 
 def chosen(options: argparse.Namespace) -> Iterator[tuple[type, str]]:
@@ -111,6 +112,10 @@ def judged(cls: type, surgery: str) -> tuple[str, str, str]:
             package = archit.compile_surgery(built, config, name="zoo_model", suffix="WithZoo")
     except archit.ArchitError as error:
         return REFUSED, at, f"{type(error).__name__}: {error}"
+    except TooSlow:
+        raise
+    except Exception as error:
+        return CRASH, at, f"{reason(error)} at {where(error)}"
     try:
         MetaJudgement(live, package, Snapshot(live)).judge()
     except TooSlow:
@@ -188,7 +193,7 @@ def totals(rows: Iterable[Row]) -> list[str]:
     return [
         f"{applied} surgeries on {classes} classes judged at another config, {count[NOT_APPLICABLE]} not applicable",
         f"{count[TRANSFERRED]} transferred ({share:.2f} %), {count[NOTED]} not, with a note, "
-        f"{count[REFUSED]} refused, {count[WRONG]} not, without a word",
+        f"{count[REFUSED]} refused, {count[WRONG]} not, without a word, {count[CRASH]} crashes",
     ]
 
 
