@@ -6,10 +6,13 @@ from pathlib import Path
 
 from ..declaration.compiler import compile_model, diff
 from ..declaration.difference import Difference
+from ..declaration.package import Package
+from ..declaration.transfer import compile_surgery
 from ..errors import ArchitError
+from .configs import read_config
 from .imports import project_imports
 from .spec import ModelSpec, Spec
-from .surgery import declared_class, run_surgery
+from .surgery import config_surgery, declared_class, run_surgery
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,17 @@ def generate(spec: Spec, names: Sequence[str] = (), *, overwrite: bool = False) 
 
 def _generate(model: ModelSpec, root: Path, overwrite: bool) -> Generated:
     with project_imports(root):
-        live, declared = run_surgery(model, root), declared_class(model, root)
-        package = compile_model(live, declared, name=model.name, suffix=model.suffix, user_code=model.user_code)
+        package = _compiled(model, root)
         written = package.write(model.output, overwrite=overwrite)
     return Generated(model.name, written, package.root_class, package.notes)
+
+
+def _compiled(model: ModelSpec, root: Path) -> Package:
+    declared, options = declared_class(model, root), {"name": model.name, "suffix": model.suffix}
+    if model.config is None:
+        return compile_model(run_surgery(model, root), declared, **options, user_code=model.user_code)
+    build, config = config_surgery(model, root), read_config(model.config, root, declared)
+    return compile_surgery(build, config, declared, **options, user_code=model.user_code)
 
 
 def difference(spec: Spec, name: str) -> Difference:

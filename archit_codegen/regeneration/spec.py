@@ -26,6 +26,7 @@ MODEL_KEYS: dict[str, type] = {
     "output": str,
     "weights": bool,
     "user_code": str,
+    "config": str,
 }
 REQUIRED = ("name", "surgery", "suffix")
 
@@ -41,6 +42,7 @@ class ModelSpec:
     output: Path
     weights: bool
     user_code: str
+    config: str | None = None  # what the surgery is given: a path, or a name in the local cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def _model(file: Path, index: int, entry: Any, default_output: str | None) -> Mo
         output=file.parent / output,
         weights=entry.get("weights", False),
         user_code=entry.get("user_code", USER_CODE[0]),
+        config=entry.get("config"),
     )
 
 

@@ -64,9 +64,9 @@ def chosen(options: argparse.Namespace) -> Iterator[tuple[type, str]]:
         heads = sorted(by_folder.values(), key=named)
         classes = heads[:: max(1, len(heads) // options.classes)][: options.classes]
     names = list(SURGERIES)
-    for place, cls in enumerate(classes):
-        turned = [names[(place * options.each + step) % len(names)] for step in range(options.each)]
-        yield from ((cls, name) for name in ([options.surgery] if options.surgery else turned))
+    for step in range(1 if options.surgery else options.each):
+        for place, cls in enumerate(classes):
+            yield cls, options.surgery or names[(place * options.each + step) % len(names)]
 
 
 def progress(cells: list[tuple[type, str]]) -> Iterator[Row]:
