@@ -1,5 +1,6 @@
 """What heads have to know of a base model: read from its class and config, and measured by running it once."""
 
+import copy
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ INPUTS = ("input_ids", "attention_mask")
 
 @dataclass(frozen=True, slots=True)
 class BaseFacts:
-    """Texts are expressions over ``config`` that stand in the heads; ``reason_…`` say why something is not possible."""
+    """Texts are expressions over ``config`` that stand in the heads."""
 
     prefix: str
     own_prefix: bool  # whether the class itself names no attribute for its base model
@@ -52,6 +53,8 @@ class BaseFacts:
     hidden_activation: str
     window: str
     embedding_path: str | None  # of the weight to which a vocabulary's may be tied
+    states: str  # the names that the output gives the hidden states of all layers, and the attentions
+    attentions: str
     as_wide: bool  # whether that weight is as wide as the hidden states
     declared: frozenset[str]  # fields that the config class has itself
     pooling: str
@@ -78,6 +81,27 @@ def base_of(live: nn.Module) -> PreTrainedModel:
     return base
 
 
+def with_pooler(live: nn.Module) -> nn.Module:
+    """A base model that was built without its pooler, under a root of its own that has one: heads can do without."""
+    if (
+        not isinstance(live, PreTrainedModel)
+        or live.base_model is not live
+        or getattr(live, "pooler", live) is not None
+    ):
+        return live
+    if "pooler" in live._modules or "add_pooling_layer" not in inspect.signature(type(live).__init__).parameters:
+        return live
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        pooler = type(live)(copy.deepcopy(live.config)).pooler
+    like = next(live.parameters())
+    whole = copy.copy(live)
+    whole.__dict__.pop("pooler", None)
+    whole.__dict__["_modules"] = {**live._modules, "pooler": pooler.to(like.dtype).to_empty(device=like.device)}
+    for parameter in pooler.parameters():
+        nn.init.zeros_(parameter)
+    return whole.train(live.training)
+
+
 def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -> BaseFacts:
     """Raises `InvalidDeclaration` where the model is no base model: it gives no hidden states from ``input_ids``."""
     config = base.config
@@ -87,6 +111,7 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
     embedding = _input_embedding(base)
     vocabulary = _first(config, ("vocab_size",), int)
     rows, width = (None, None) if embedding is None else tuple(embedding[1].shape)
+    tower = "decoder_" if config.is_encoder_decoder else ""
     tied = embedding is not None and vocabulary is not None and rows == _value(config, vocabulary)
     pooling, activation = default_pooling(base)
     return BaseFacts(
@@ -104,6 +129,8 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
         hidden_activation=next((t for t in _texts(config, ACTIVATION) if _value(config, t) in ACT2FN), '"gelu"'),
         window=_window(base),
         embedding_path=embedding[0] if embedding is not None and tied else None,
+        states=f"{tower}hidden_states",
+        attentions=f"{tower}attentions",
         as_wide=width is not None and width == _value(config, hidden),
         declared=declared_fields(type(config)),  # type: ignore[arg-type]  # classes are hashable
         pooling=pooling,

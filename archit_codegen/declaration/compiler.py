@@ -10,8 +10,8 @@ from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
 from .assembly import Parts
-from .basefacts import base_of
-from .changes import Added, Delta, Replaced, flatten, patched_methods
+from .basefacts import base_of, with_pooler
+from .changes import Added, Delta, Difference, Replaced, flatten
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class, version_of
@@ -76,6 +76,7 @@ def compile_model(
     tasks = wanted_heads(heads)
     roots = tuple(cls for cls in tasks.values() if cls is not None)
     options = Options(_package_name(name), _suffix(suffix), _copies(user_code), roots=roots)
+    live = with_pooler(live) if tasks else live
     bench = _bench(live, declared)
     delta = diff_trees(bench.reference_node, bench.live_node, bench)
     facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}

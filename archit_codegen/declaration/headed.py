@@ -91,10 +91,9 @@ def _names(parts: Parts, base: PreTrainedModel, origins: Mapping[str, str], suff
     cls = type(base)
     emitted = [name for name in parts.classes if origins.get(name) == f"{cls.__module__}:{cls.__qualname__}"]
     if len(emitted) > 1:
-        raise InvalidDeclaration(
-            f"{cls.__name__} is emitted in several variants: compile the base model itself, without what stands above it."
-        )
+        raise InvalidDeclaration(f"{cls.__name__} is emitted in several variants: compile the base model itself.")
     pretrained = _pretrained(cls)
+    own = f"{pretrained.__name__}{suffix}"
     parent = [
         name for name in parts.classes if origins.get(name) == f"{pretrained.__module__}:{pretrained.__qualname__}"
     ]
@@ -102,14 +101,18 @@ def _names(parts: Parts, base: PreTrainedModel, origins: Mapping[str, str], suff
     imports = [
         f"{modeling} {emitted[0]}" if emitted else _import(cls, parts.copy),
         f"{modeling} {parent[0]}" if parent else _import(pretrained, parts.copy),
+        *([f"from .configuration_{parts.name} import {parts.config.name}"] if parts.config is not None else []),
+        "from transformers.cache_utils import Cache",
     ]
-    passed = ["from transformers.cache_utils import Cache"]
+    # Models that are to know the package's config inherit from a class that names it.
+    names_config = f"class {own}({pretrained.__name__}):\n    config: {parts.config.name}\n" if parts.config else ""
     return BaseNames(
         base=emitted[0] if emitted else cls.__name__,
-        pretrained=parent[0] if parent else pretrained.__name__,
+        pretrained=parent[0] if parent else own,
+        definition="" if parent else names_config,
         stem=cls.__name__.removesuffix("Model") or cls.__name__,
         suffix=suffix,
-        imports=(*imports, *passed),
+        imports=tuple(imports),
     )
 
 

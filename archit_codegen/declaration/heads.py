@@ -28,6 +28,7 @@ class BaseNames:
     stem: str
     suffix: str
     imports: tuple[str, ...]
+    definition: str = ""  # of the class that all task classes inherit from, where that stands in the heads' file
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def heads_file(
             other or are no Python.
     """
     imports: list[str] = []
-    definitions: dict[str, str] = {}
+    definitions = {names.pretrained: names.definition} if names.definition else {}
     for name, own in tasks.items():
         text = render(_template(name, own, facts, directory), values(name, own, facts, names), directory)
         found_imports, found = split(name, text)
@@ -148,6 +149,8 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "norm_eps": facts.norm_eps,
         "hidden_activation": facts.hidden_activation,
         "window": facts.window,
+        "states": facts.states,
+        "attentions": facts.attentions,
         "tied": facts.embedding_path,
         "causal_tied": facts.embedding_path if facts.as_wide else None,
         "head": None if own is None else own.name,
