@@ -14,10 +14,12 @@ from ..errors import InvalidDeclaration, InvalidName, UnsupportedChange
 from .assembly import Parts, assemble
 from .basefacts import BaseFacts, base_facts, base_of
 from .ecosystem import ConfigClass
-from .heads import BaseNames, HeadsFile, OwnHead, heads_file
+from .heads import BaseNames, HeadsFile, OwnHead, defaults, heads_file
 from .importing import importable
 from .ownership import is_user_code
+from .render import render
 from .resolve import Bindings
+from .style import format_text
 from .tasks import TASKS
 from .usercode import collect
 
@@ -158,3 +160,49 @@ def _check_free(parts: Parts, heads: HeadsFile) -> None:
                 f"{name} stands in the package already, as part of the live model. Leave this task out, or compile "
                 f"`live.base_model`, which has no head of its own."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A heads' file that stands in no package, the class of each task, the fields that they read with their defaults,
+    and the objects that no statement in it imports."""
+
+    text: str
+    heads: Mapping[str, str]
+    fields: Mapping[str, object]
+    injected: Mapping[str, Any]
+
+
+def standing_alone(base: type, facts: BaseFacts, heads: Heads, directory: Path | None) -> Alone:
+    """The same heads, over classes as they are in this process."""
+    pretrained = _pretrained(base)
+    names = BaseNames(
+        base=base.__name__,
+        pretrained=pretrained.__name__,
+        stem=base.__name__.removesuffix("Model") or base.__name__,
+        suffix="",
+        imports=(
+            f"from {pretrained.__module__} import {pretrained.__name__}",
+            "from transformers.cache_utils import Cache",
+        ),
+    )
+    own = {
+        name: None if cls is None else OwnHead(cls.__name__, "", "reset_parameters" in dir(cls))
+        for name, cls in heads.items()
+    }
+    made = heads_file(own, facts, names, directory)
+    values = {
+        "header": [f"Heads on {base.__name__}, made in memory by archit_codegen."],
+        "imports": made.imports,
+        "own_imports": (),
+        "texts": made.texts,
+        "exports": made.exports,
+    }
+    given = {cls.__name__: cls for cls in heads.values() if cls is not None}
+    known = defaults(facts)
+    return Alone(
+        format_text(render("heads.py.jinja", values)),
+        made.classes,
+        {name: known[name] for name, *_ in made.fields},
+        {base.__name__: base, **given},
+    )
