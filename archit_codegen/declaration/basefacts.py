@@ -14,7 +14,7 @@ from transformers.models.auto import modeling_auto
 
 from ..errors import InvalidDeclaration
 from .ecosystem import declared_fields
-from .inputs import InputsUnknown, make_inputs
+from .inputs import LENGTH, InputsUnknown, make_inputs
 from .outputs import run
 
 PASSED = {
@@ -75,6 +75,7 @@ def base_of(live: nn.Module) -> PreTrainedModel:
     base = live.base_model
     if not isinstance(base, PreTrainedModel):
         raise InvalidDeclaration(f"{type(live).__name__} holds no base model of transformers below its head.")
+    base: PreTrainedModel
     parameters = list(inspect.signature(type(base).forward).parameters)
     if "input_ids" not in parameters:
         raise InvalidDeclaration(f"Heads are for models of text, and {type(base).__name__} takes no input_ids.")
@@ -144,22 +145,27 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
 # --- measuring
 
 
-def _inputs(base: PreTrainedModel, inputs: Mapping[str, Any] | None) -> dict[str, Any]:
+def text_inputs(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Only what every head takes: of the inputs that were given, else made ones."""
     given = {name: value for name, value in (inputs or {}).items() if name in INPUTS}
-    return given if "input_ids" in given else {k: v for k, v in make_inputs(base).items() if k in INPUTS}
+    if "input_ids" in given:
+        return given
+    try:
+        return {name: value for name, value in make_inputs(base).items() if name in INPUTS}
+    except InputsUnknown:  # models of characters have no vocabulary, others need more than a text
+        tokens = torch.arange(1, LENGTH + 1, device=base.device).expand(2, -1)
+        return {"input_ids": tokens}
 
 
 def _length(base: PreTrainedModel, inputs: Mapping[str, Any] | None) -> int:
-    return int(_inputs(base, inputs)["input_ids"].shape[1])
+    return int(text_inputs(base, inputs)["input_ids"].shape[1])
 
 
 def _states(base: PreTrainedModel, inputs: Mapping[str, Any] | None) -> tuple[torch.Tensor | None, str | None]:
     """The last hidden state for a small input, or why there is none."""
     what = f"the width of the hidden states of {type(base).__name__} was not measured"
     try:
-        found = run(base, _inputs(base, inputs)).get("last_hidden_state")
-    except InputsUnknown as error:
-        return None, f"{what}: {error}"
+        found = run(base, text_inputs(base, inputs)).get("last_hidden_state")
     except Exception as error:
         if any(parameter.is_meta for parameter in base.parameters()):
             return None, f"{what}: it does not run on the meta device"
@@ -176,7 +182,7 @@ def _states(base: PreTrainedModel, inputs: Mapping[str, Any] | None) -> tuple[to
 
 def _is_causal(base: PreTrainedModel, inputs: Mapping[str, Any] | None, states: torch.Tensor) -> bool:
     """Whether another last token leaves the states of all others as they are."""
-    changed = {name: value.clone() for name, value in _inputs(base, inputs).items()}
+    changed = {name: value.clone() for name, value in text_inputs(base, inputs).items()}
     last = changed["input_ids"][:1, -1]
     changed["input_ids"] = changed["input_ids"][:1]
     changed["input_ids"][:, -1] = torch.where(last > 0, last - 1, last + 1)

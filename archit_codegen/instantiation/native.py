@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from ..declaration.inputs import InputsUnknown, make_inputs
+from ..declaration.basefacts import text_inputs
 from ..declaration.outputs import run
 from ..errors import ArchitError
 from .rendering import Rendered, on_live_base
@@ -96,13 +96,11 @@ def _head_weights(model: PreTrainedModel) -> dict[str, nn.Parameter]:
 
 def _compare(native: PreTrainedModel, model: PreTrainedModel, task: str) -> None:
     try:
-        inputs = {k: v for k, v in make_inputs(native).items() if k in ("input_ids", "attention_mask")}
+        inputs = text_inputs(native)
         inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
         if task == "multiple-choice":
             inputs = {name: value.unsqueeze(1) for name, value in inputs.items()}
         expected, found = run(native, inputs), run(model, inputs)
-    except (InputsUnknown, Disagreement) as error:
-        raise Disagreement(f"they cannot be compared: {error}") from error
     except Exception as error:
         raise Disagreement(f"they cannot be compared: {type(error).__name__}: {error}") from error
     for name in LOGITS:
