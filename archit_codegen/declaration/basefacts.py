@@ -43,7 +43,8 @@ class BaseFacts:
     own_prefix: bool  # whether the class itself names no attribute for its base model
     passed: tuple[tuple[str, str], ...]
     passes_mask: bool
-    optional_pooler: bool
+    optional_parts: tuple[str, ...]  # the children that `add_pooling_layer=False` leaves out
+    experts: bool  # whether its file lets an experts implementation be set
     hidden_size: str
     embedding_size: str
     vocab_size: str | None
@@ -84,22 +85,23 @@ def base_of(live: nn.Module) -> PreTrainedModel:
 
 def with_pooler(live: nn.Module) -> nn.Module:
     """A base model that was built without its pooler, under a root of its own that has one: heads can do without."""
-    if (
-        not isinstance(live, PreTrainedModel)
-        or live.base_model is not live
-        or getattr(live, "pooler", live) is not None
-    ):
+    if not isinstance(live, PreTrainedModel) or live.base_model is not live:
         return live
-    if "pooler" in live._modules or "add_pooling_layer" not in inspect.signature(type(live).__init__).parameters:
+    lacking = [name for name in _optional_parts(live) if name not in live._modules and name in vars(live)]
+    if not lacking or any(vars(live)[name] is not None for name in lacking):
         return live
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        pooler = type(live)(copy.deepcopy(live.config)).pooler
-    like = next(live.parameters())
-    whole = copy.copy(live)
-    whole.__dict__.pop("pooler", None)
-    whole.__dict__["_modules"] = {**live._modules, "pooler": pooler.to(like.dtype).to_empty(device=like.device)}
-    for parameter in pooler.parameters():
-        nn.init.zeros_(parameter)
+    whole, like = copy.copy(live), next(live.parameters())
+    parts = {name: module for name, module in _on_meta(live)._modules.items() if name in lacking}
+    for name, part in parts.items():
+        whole.__dict__.pop(name)
+        assert part is not None
+        part.to(like.dtype).to_empty(device=like.device)
+        for parameter in part.parameters():
+            nn.init.zeros_(parameter)
+    # In the order of the class, as its state dict has it.
+    order = [name for name in _on_meta(live)._modules if name in live._modules or name in parts]
+    whole.__dict__["_modules"] = {name: parts.get(name, live._modules.get(name)) for name in order}
+    whole.__dict__["_modules"].update({n: m for n, m in live._modules.items() if n not in order})
     return whole.train(live.training)
 
 
@@ -120,7 +122,8 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
         own_prefix=not base.base_model_prefix,
         passed=tuple((name, PASSED[name]) for name in PASSED if name in taken),
         passes_mask="attention_mask" in taken,
-        optional_pooler=_optional_pooler(base),
+        optional_parts=_optional_parts(base),
+        experts=type(base)._can_set_experts_implementation(),
         hidden_size=hidden,
         embedding_size=_of_value(config, (*HIDDEN, *EMBEDDING), width) if width is not None else hidden,
         vocab_size=vocabulary,
@@ -239,14 +242,25 @@ def _window(base: PreTrainedModel) -> str:
 # --- structure
 
 
-def _optional_pooler(base: PreTrainedModel) -> bool:
+def _optional_parts(base: PreTrainedModel) -> tuple[str, ...]:
+    """The children of the class that it has with its pooler only."""
     parameters = dict(list(inspect.signature(type(base).__init__).parameters.items())[2:])
     needed = [
         name for name, found in parameters.items() if found.default is found.empty and found.kind.value in (1, 3)
     ]
     if needed:
         raise InvalidDeclaration(f"{type(base).__name__} is not built from its config alone: {', '.join(needed)}.")
-    return "add_pooling_layer" in parameters
+    if "add_pooling_layer" not in parameters:
+        return ()
+    whole, without = _on_meta(base), _on_meta(base, add_pooling_layer=False)
+    return tuple(
+        name for name, child in whole._modules.items() if child is not None and not without._modules.get(name)
+    )
+
+
+def _on_meta(base: PreTrainedModel, **arguments: Any) -> PreTrainedModel:
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return type(base)(copy.deepcopy(base.config), **arguments)
 
 
 def _input_embedding(base: PreTrainedModel) -> tuple[str, nn.Parameter] | None:

@@ -22,8 +22,6 @@ from archit_codegen.errors import ValidationFailed
 # What the heads of a multi-task model are while it is checked; its config names none of its own.
 EXAMPLE = {"tokens": {"task": "token-classification"}, "sequence": {"task": "sequence-classification"}}
 
-POOLER = ("pooler", "pooler_activation")
-
 
 def check_heads(
     live: nn.Module,
@@ -70,8 +68,9 @@ class HeadComparison(Comparison):
         self.task_class, self.base = root, base
         built = self.built_task("meta").base_model
         # Most heads build their base model without its pooler.
-        self.stripped = facts.optional_pooler and (built.pooler is None or getattr(base, "pooler", None) is None)
-        super().__init__(without_pooler(base) if self.stripped else base, root, self.built_base, class_name)
+        lacking = any(built._modules.get(n) is None or base._modules.get(n) is None for n in facts.optional_parts)
+        self.left_out = facts.optional_parts if lacking else ()
+        super().__init__(without(base, self.left_out), root, self.built_base, class_name)
 
     def built_task(self, device: str) -> Any:
         root: Any = self.task_class
@@ -83,7 +82,7 @@ class HeadComparison(Comparison):
 
     def built_base(self, root: Any) -> nn.Module:
         base: nn.Module = root(config_for(root, self.base.config)).base_model
-        return without_pooler(base) if self.stripped else base
+        return without(base, self.left_out)
 
     def notes(self, task: str, inputs: Mapping[str, Any] | None) -> Iterator[str]:
         self.compare_structure()
@@ -127,9 +126,11 @@ def unlike(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tenso
     return None
 
 
-def without_pooler(base: nn.Module) -> nn.Module:
-    """The same modules below a root of its own, which has no pooler."""
+def without(base: nn.Module, parts: tuple[str, ...]) -> nn.Module:
+    """The same modules below a root of its own, which lacks some of its children."""
+    if not parts:
+        return base
     other = copy.copy(base)
-    other.__dict__["_modules"] = {name: module for name, module in base._modules.items() if name not in POOLER}
-    other.__dict__.update(dict.fromkeys([name for name in POOLER if hasattr(base, name)]))
+    other.__dict__["_modules"] = {name: module for name, module in base._modules.items() if name not in parts}
+    other.__dict__.update(dict.fromkeys(parts))
     return other

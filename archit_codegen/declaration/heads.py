@@ -148,6 +148,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "initializer_range": facts.initializer_range,
         "norm_eps": facts.norm_eps,
         "hidden_activation": facts.hidden_activation,
+        "experts": facts.experts,
         "window": facts.window,
         "states": facts.states,
         "attentions": facts.attentions,
@@ -157,7 +158,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "own_head": own is not None,
         "resets": f"({', '.join(resets)})" if len(resets) > 1 else "".join(resets),
         **{
-            key: f"config, add_pooling_layer={value}" if facts.optional_pooler else "config"
+            key: f"config, add_pooling_layer={value}" if facts.optional_parts else "config"
             for key, value in arguments.items()
         },
     }

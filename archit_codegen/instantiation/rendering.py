@@ -49,10 +49,8 @@ def render_task(
     return _rendered(task, type(base), base_facts(base), own, directory)
 
 
-@cache
-def _rendered(
-    task: str, base: type[Any], facts: BaseFacts, own: type[nn.Module] | None, directory: Path | None
-) -> Rendered:
+@cache  # classes are hashable, which mypy doubts
+def _rendered(task: str, base: Any, facts: BaseFacts, own: Any, directory: Path | None) -> Rendered:
     alone = standing_alone(base, facts, {task: own}, directory)
     name = f"{base.__name__.lower()}_heads"
     package = load_package(name, {f"{name}/__init__.py": "", f"{name}/modeling_{name}.py": alone.text})
@@ -63,11 +61,25 @@ def _rendered(
     return Rendered(task_class, module, base.__name__, facts.prefix, dict(alone.fields))
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Stands for a class, and gives one object of it instead of building another."""
+
+    cls: type[Any]
+    model: PreTrainedModel
+
+    def __call__(self, *args: Any, **kwargs: Any) -> PreTrainedModel:
+        return self.model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cls, name)
+
+
 def on_live_base(rendered: Rendered, base: PreTrainedModel, config: PreTrainedConfig) -> Any:
     """A model of the task class whose base model is this very object; only the head is drawn."""
     scope = vars(rendered.module)
     original = scope[rendered.base_name]
-    scope[rendered.base_name] = lambda *args, **kwargs: base
+    scope[rendered.base_name] = _Given(original, base)
     try:
         with _initialised(base):
             return rendered.task_class(config)
