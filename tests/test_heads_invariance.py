@@ -114,7 +114,7 @@ def test_ignored_labels_do_not_count(task: str, lengths: list[int], seed: int) -
     inputs = text(*lengths, length=max(lengths) + 2, seed=seed)
     given_ = labelled(task, inputs, seed=seed)
     labels = {name: value for name, value in given_.items() if name not in inputs}
-    first = model(**{**by_row(given_, 0)}).loss
+    first = model(**by_row(given_, 0)).loss
     whole = model(**{**given_, **ignored(labels, 1)}).loss
     assert torch.allclose(whole, first, **CLOSE)
 

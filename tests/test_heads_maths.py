@@ -87,7 +87,7 @@ def test_words_are_pooled(module: ModuleType) -> None:
     expected = {"first": [[2, 3], [8, 9]], "last": [[6, 7], [8, 9]], "mean": [[4, 5], [8, 9]]}
     for pooling, rows in expected.items():
         assert module.pool_words(states, words, pooling).tolist() == [rows]
-    with pytest.raises(ValueError, match="head_word_pooling.*'middle'"):
+    with pytest.raises(ValueError, match=r"head_word_pooling.*'middle'"):
         module.pool_words(states, words, "middle")
 
 

@@ -73,10 +73,10 @@ def base_of(live: nn.Module) -> PreTrainedModel:
     """
     if not isinstance(live, PreTrainedModel):
         raise InvalidDeclaration(f"Heads need a model of transformers, and {type(live).__name__} is none.")
-    base = live.base_model
-    if not isinstance(base, PreTrainedModel):
+    found = live.base_model
+    if not isinstance(found, PreTrainedModel):
         raise InvalidDeclaration(f"{type(live).__name__} holds no base model of transformers below its head.")
-    base: PreTrainedModel
+    base: PreTrainedModel = found
     parameters = list(inspect.signature(type(base).forward).parameters)
     if "input_ids" not in parameters:
         raise InvalidDeclaration(f"Heads are for models of text, and {type(base).__name__} takes no input_ids.")
@@ -102,7 +102,8 @@ def with_pooler(live: nn.Module) -> nn.Module:
     order = [name for name in _on_meta(live)._modules if name in live._modules or name in parts]
     whole.__dict__["_modules"] = {name: parts.get(name, live._modules.get(name)) for name in order}
     whole.__dict__["_modules"].update({n: m for n, m in live._modules.items() if n not in order})
-    return whole.train(live.training)
+    whole.train(live.training)
+    return whole
 
 
 def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -> BaseFacts:

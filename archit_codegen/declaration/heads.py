@@ -72,17 +72,12 @@ def heads_file(
             if definitions.setdefault(defined, definition) != definition:
                 raise InvalidDeclaration(f"The templates of two tasks define {defined} differently.")
     used = free_globals("\n\n".join(definitions.values()))
-    own_imports = [own.statement for own in tasks.values() if own is not None and own.name in used]
+    statements = [*imports, *names.imports, *(own.statement for own in tasks.values() if own and own.statement)]
+    needed = sort_imports(statement for statement in statements if _binds(statement) in used)
     classes = {name: class_name(name, names) for name in tasks}
     return HeadsFile(
-        imports=sort_imports(
-            statement
-            for statement in (*imports, *names.imports)
-            if not _is_own(statement) and _binds(statement) in used
-        ),
-        own_imports=sort_imports([*filter(_is_own, names.imports), *filter(_is_own, own_imports)])
-        if own_imports or any(map(_is_own, names.imports))
-        else (),
+        imports=tuple(statement for statement in needed if not _is_own(statement)),
+        own_imports=tuple(statement for statement in needed if _is_own(statement)),
         texts=tuple(definitions.values()),
         classes=classes,
         exports=tuple(

@@ -41,8 +41,17 @@ def has_template(template: str, directory: Path | None = None) -> bool:
     return template in _environment(directory).list_templates()
 
 
-@cache
 def _environment(directory: Path | None) -> Environment:
+    """Templates of the user's are read anew each time: one may come between two calls."""
+    return _plain_environment() if directory is None else _made_environment(directory)
+
+
+@cache
+def _plain_environment() -> Environment:
+    return _made_environment(None)
+
+
+def _made_environment(directory: Path | None) -> Environment:
     loader: BaseLoader = FileSystemLoader(_directory())
     if directory is not None:
         loader = ChoiceLoader([PrefixLoader({"tasks": FileSystemLoader(directory)}), loader])
