@@ -40,7 +40,7 @@ class BaseFacts:
     """Texts are expressions over ``config`` that stand in the heads."""
 
     prefix: str
-    own_prefix: bool  # whether the class itself names no attribute for its base model
+    own_prefix: bool  # whether the classes of this family give their base model another name, or none
     passed: tuple[tuple[str, str], ...]
     passes_mask: bool
     optional_parts: tuple[str, ...]  # the children that `add_pooling_layer=False` leaves out
@@ -83,6 +83,16 @@ def base_of(live: nn.Module) -> PreTrainedModel:
     return base
 
 
+def family_of(cls: Any) -> Any:
+    """The class from which the models of one family inherit: it initialises weights and knows the config."""
+    below = [parent for parent in cls.__mro__ if issubclass(parent, PreTrainedModel) and parent is not PreTrainedModel]
+    if below[-1] is cls:
+        raise InvalidDeclaration(
+            f"{cls.__name__} inherits from PreTrainedModel itself: nothing initialises its heads."
+        )
+    return below[-1]
+
+
 def with_pooler(live: nn.Module) -> nn.Module:
     """A base model that was built without its pooler, under a root of its own that has one: heads can do without."""
     if not isinstance(live, PreTrainedModel) or live.base_model is not live:
@@ -120,7 +130,7 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
     pooling, activation = default_pooling(base)
     return BaseFacts(
         prefix=base.base_model_prefix or "model",
-        own_prefix=not base.base_model_prefix,
+        own_prefix=family_of(type(base)).base_model_prefix != (base.base_model_prefix or "model"),
         passed=tuple((name, PASSED[name]) for name in PASSED if name in taken),
         passes_mask="attention_mask" in taken,
         optional_parts=_optional_parts(base),

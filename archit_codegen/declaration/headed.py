@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from ..errors import InvalidDeclaration, InvalidName, UnsupportedChange
 from .assembly import Parts, assemble
-from .basefacts import BaseFacts, base_facts, base_of
+from .basefacts import BaseFacts, base_facts, base_of, family_of
 from .ecosystem import ConfigClass
 from .heads import BaseNames, HeadsFile, OwnHead, defaults, heads_file
 from .importing import importable
@@ -94,7 +94,7 @@ def _names(parts: Parts, base: PreTrainedModel, origins: Mapping[str, str], suff
     emitted = [name for name in parts.classes if origins.get(name) == f"{cls.__module__}:{cls.__qualname__}"]
     if len(emitted) > 1:
         raise InvalidDeclaration(f"{cls.__name__} is emitted in several variants: compile the base model itself.")
-    pretrained = _pretrained(cls)
+    pretrained = family_of(cls)
     own = f"{pretrained.__name__}{suffix}"
     parent = [
         name for name in parts.classes if origins.get(name) == f"{pretrained.__module__}:{pretrained.__qualname__}"
@@ -116,16 +116,6 @@ def _names(parts: Parts, base: PreTrainedModel, origins: Mapping[str, str], suff
         suffix=suffix,
         imports=tuple(imports),
     )
-
-
-def _pretrained(cls: type) -> type:
-    """The class from which the models of one family inherit: it initialises weights and knows the config."""
-    below = [parent for parent in cls.__mro__ if issubclass(parent, PreTrainedModel) and parent is not PreTrainedModel]
-    if below[-1] is cls:
-        raise InvalidDeclaration(
-            f"{cls.__name__} inherits from PreTrainedModel itself: nothing initialises its heads."
-        )
-    return below[-1]
 
 
 def _import(cls: type, copy: bool) -> str:
@@ -175,7 +165,7 @@ class Alone:
 
 def standing_alone(base: type, facts: BaseFacts, heads: Heads, directory: Path | None) -> Alone:
     """The same heads, over classes as they are in this process."""
-    pretrained = _pretrained(base)
+    pretrained = family_of(base)
     names = BaseNames(
         base=base.__name__,
         pretrained=pretrained.__name__,

@@ -18,7 +18,7 @@ from tests.zoo.shrink import Rung, rungs, shrink
 LENGTH = 7
 SEED = 3
 MOST_PARAMETERS = 10_000_000
-SEARCH_SECONDS = 60
+SEARCH_SECONDS = 20
 
 
 class NoSmallModel(Exception):
