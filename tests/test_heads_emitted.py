@@ -69,8 +69,7 @@ def test_heads_stand_on_the_modified_base_model() -> None:
 def test_an_unmodified_base_model_gives_a_package_of_heads_alone() -> None:
     package = compiled(roberta(), ALL)
     assert sorted(package.files) == [
-        f"tiny_heads/{name}.py"
-        for name in ("__init__", "configuration_tiny_heads", "modeling_tiny_heads_heads")
+        f"tiny_heads/{name}.py" for name in ("__init__", "configuration_tiny_heads", "modeling_tiny_heads_heads")
     ]
     assert "from transformers import RobertaModel" in heads_text(package)
     assert package.root_class == package.heads["token-classification"]

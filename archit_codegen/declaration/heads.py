@@ -78,11 +78,9 @@ def heads_file(
     return HeadsFile(
         imports=tuple(statement for statement in needed if not _is_own(statement)),
         own_imports=tuple(statement for statement in needed if _is_own(statement)),
-        texts=tuple(definitions.values()),
+        texts=tuple(sorted(definitions.values(), key=_is_class)),  # what classes call stands above them all
         classes=classes,
-        exports=tuple(
-            sorted(name for name, text in definitions.items() if text.startswith(("class ", "@")) and name[0] != "_")
-        ),
+        exports=tuple(sorted(name for name, text in definitions.items() if _is_class(text) and name[0] != "_")),
         autos={classes[name]: TASKS[name].auto or "AutoModel" if name in TASKS else "AutoModel" for name in tasks},
         fields=fields("\n".join(definitions.values()), facts),
     )
@@ -227,6 +225,10 @@ def _binds(statement: str) -> str:
     """The name that a statement of one import binds."""
     name = statement.split()[-1]
     return name.partition(".")[0] if statement.startswith("import ") and " as " not in statement else name
+
+
+def _is_class(text: str) -> bool:
+    return isinstance(ast.parse(text).body[0], ast.ClassDef)
 
 
 def _is_own(statement: str) -> bool:

@@ -170,7 +170,10 @@ def by_all(model: Any, batch: Batch) -> float:
 
 
 SINGLE = {"num_labels": 3, "problem_type": "single_label_classification"}
-TWO = {"tags": {"task": "token-classification", "num_labels": 3}, "topic": {"task": "sequence-classification", **SINGLE}}
+TWO = {
+    "tags": {"task": "token-classification", "num_labels": 3},
+    "topic": {"task": "sequence-classification", **SINGLE},
+}
 SMALL = {"num_labels": 5, "head_arc_size": 32, "head_relation_size": 16, "head_dropout": 0.1}
 PROBLEMS = (
     Problem("token-classification", tagged, by_argmax, {"num_labels": 3}),
