@@ -14,7 +14,7 @@ import transformers as tf
 from torch import nn
 
 import archit_codegen as archit
-from archit_codegen.declaration.basefacts import native_class_for
+from archit_codegen.declaration.relatives import native_class_for
 from archit_codegen.instantiation import basemodels, heads, tasks
 from archit_codegen.instantiation.native import NATIVE
 from tests.heads.labels import labelled

@@ -10,8 +10,7 @@ from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
 from .assembly import Parts
-from .basefacts import base_of, with_pooler
-from .changes import Added, Delta, Difference, Replaced, flatten
+from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class, version_of
@@ -20,6 +19,7 @@ from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
 from .literal import check_identifier
 from .package import Package
+from .relatives import base_of, with_pooler
 from .textcheck import check_files
 from .validate import Patches, Validation, validate
 from .workbench import Workbench

@@ -11,9 +11,10 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from archit_codegen.declaration import building
-from archit_codegen.declaration.basefacts import BaseFacts, base_of, text_inputs
+from archit_codegen.declaration.basefacts import BaseFacts, text_inputs
 from archit_codegen.declaration.loading import find_class, isolated_registries, load_package, one_line, unload_package
 from archit_codegen.declaration.outputs import compare, run
+from archit_codegen.declaration.relatives import base_of
 from archit_codegen.declaration.reloading import reload, survives_natively
 from archit_codegen.declaration.undisturbed import random_state, silenced, untouched
 from archit_codegen.declaration.validate import SEED, Comparison, Expected, names_of

@@ -12,11 +12,12 @@ from transformers import PreTrainedModel
 
 from ..errors import InvalidDeclaration, InvalidName, UnsupportedChange
 from .assembly import Parts, assemble
-from .basefacts import BaseFacts, base_facts, base_of, family_of
+from .basefacts import BaseFacts, base_facts
 from .ecosystem import ConfigClass
 from .heads import BaseNames, HeadsFile, OwnHead, defaults, heads_file
 from .importing import importable
 from .ownership import is_user_code
+from .relatives import base_of, family_of
 from .render import render
 from .resolve import Bindings
 from .style import format_text

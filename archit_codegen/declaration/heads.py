@@ -143,8 +143,9 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "hidden_activation": facts.hidden_activation,
         "experts": facts.experts,
         "window": facts.window,
-        "states": facts.states,
-        "attentions": facts.attentions,
+        "states": _of_outputs(facts.states, facts),
+        "states_name": facts.states if facts.states in facts.gives else "",
+        "attentions": _of_outputs(facts.attentions, facts),
         "tied": facts.embedding_path,
         "causal_tied": facts.embedding_path if facts.as_wide else None,
         "head": None if own is None else own.name,
@@ -155,6 +156,11 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
             for key, value in arguments.items()
         },
     }
+
+
+def _of_outputs(name: str, facts: BaseFacts) -> str:
+    """Some outputs have no place for attentions, or for hidden states."""
+    return f"outputs.{name}" if name in facts.gives else f'outputs.get("{name}")'
 
 
 def fields(text: str, facts: BaseFacts) -> tuple[tuple[str, str, Literal], ...]:

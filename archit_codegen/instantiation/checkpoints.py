@@ -7,7 +7,7 @@ from typing import Any
 import transformers
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from ..declaration.basefacts import native_class_for
+from ..declaration.relatives import native_class_for
 from ..errors import InvalidDeclaration
 from .native import NATIVE, Disagreement, adopt
 from .rendering import Rendered

@@ -46,10 +46,10 @@ def render_task(
         InvalidDeclaration: this base model cannot have the task.
     """
     directory = None if templates is None else Path(templates).resolve()
-    return _rendered(task, type(base), base_facts(base), own, directory)
+    return _rendered(task, type(base), base_facts(base), own, directory)  # type: ignore[arg-type]  # they are hashable
 
 
-@cache  # classes are hashable, which mypy doubts
+@cache
 def _rendered(task: str, base: Any, facts: BaseFacts, own: Any, directory: Path | None) -> Rendered:
     alone = standing_alone(base, facts, {task: own}, directory)
     name = f"{base.__name__.lower()}_heads"

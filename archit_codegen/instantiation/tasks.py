@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from ..declaration.basefacts import base_of
+from ..declaration.relatives import base_of
 from ..errors import InvalidDeclaration
 from . import heads
 from .checkpoints import load

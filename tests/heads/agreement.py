@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from archit_codegen.declaration.basefacts import native_class_for
+from archit_codegen.declaration.relatives import native_class_for
 from archit_codegen.errors import ArchitError
 from archit_codegen.instantiation.native import NATIVE, Disagreement, adopt
 from archit_codegen.instantiation.rendering import render_task
