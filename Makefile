@@ -8,8 +8,9 @@ CASES ?=
 .DEFAULT_GOAL := help
 CHECK ?=
 SHARD ?=
+ONLY ?=
 
-.PHONY: help demo test lint golden matrix-table mutants zoo zoo-quick zoo-numeric fuzz others install-test clean $(VENV)
+.PHONY: help demo test lint golden matrix-table heads learn mutants zoo zoo-quick zoo-numeric fuzz others install-test clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -38,6 +39,12 @@ golden: $(READY) ## write the golden files anew (CASES="name ..." for some of th
 
 matrix-table: $(READY) ## write the table of models and modifications in README.md anew (minutes)
 	$(BIN)/python -m tests.matrix_table
+
+heads: $(READY) ## every task on every base model of transformers, writes docs/heads.md (an hour; ONLY="bert gpt2")
+	ONLY="$(ONLY)" $(BIN)/python -m tests.heads
+
+learn: $(READY) ## an emitted head for each task learns a toy problem, from chance to more than 95 % (minutes)
+	$(BIN)/python -m tests.heads.learn
 
 install-test: $(READY) ## wheel, sdist and editable install, each in a clean environment
 	$(BIN)/python -m pytest tests/test_install.py

@@ -34,7 +34,8 @@ def live_model(case: str) -> PreTrainedModel:
 def compiled(case: str) -> tuple[PreTrainedModel, Any]:
     """The live model and its package: compiled once, looked at by several tests."""
     module, live = case_module(case), live_model(case)
-    package = archit.compile_model(live, name=module.NAME, suffix=module.SUFFIX, inputs=inputs_for(live))
+    heads = getattr(module, "HEADS", ())
+    package = archit.compile_model(live, name=module.NAME, suffix=module.SUFFIX, inputs=inputs_for(live), heads=heads)
     return live, package
 
 

@@ -23,13 +23,14 @@ OWNERS = {
 """The modules (or the beginnings of their names) that may import a library."""
 
 STAGES = {"tree", "diff", "plan", "rewrite", "render", "style", "validate"}
-ROOMS = {("workbench", "tree")}
+ROOMS = {("workbench", "tree"), ("headcheck", "validate")}
 """Pairs that are one stage in two files. What else lies in `declaration` is used by stages and uses none of them."""
-PIPELINE = {"compiler", "transfer", "emission", "assembly", "package"}
+PIPELINE = {"compiler", "transfer", "emission", "assembly", "heads", "headed", "package"}
 LATE = {"cli", "__init__"}
 LAYERS = {
     "cli": {"", "errors", "regeneration"},
     "regeneration": {"regeneration", "declaration", "errors"},
+    "instantiation": {"instantiation", "declaration", "errors"},
     "declaration": {"declaration", "files", "errors"},
     "files": {"errors"},
     "errors": set(),

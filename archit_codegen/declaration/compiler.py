@@ -1,20 +1,25 @@
 """The pipeline, as a table of contents."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
+from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class, version_of
 from .emission import Emitted, Emitter, Options
+from .headcheck import check_heads
+from .headed import Heads, bare_parts, wanted_heads, with_heads
 from .literal import check_identifier
 from .package import Package
+from .relatives import base_of, with_pooler
 from .textcheck import check_files
 from .validate import Patches, Validation, validate
 from .workbench import Workbench
@@ -47,6 +52,8 @@ def compile_model(
     suffix: str,
     inputs: Mapping[str, Any] | None = None,
     user_code: str = "copy",
+    heads: Iterable[str] | Heads = (),
+    templates: str | Path | None = None,
 ) -> Package:
     """The package of classes that declares ``live``, validated; nothing is written and ``live`` is left as it was.
 
@@ -57,15 +64,35 @@ def compile_model(
         suffix: what the name of each emitted class ends with.
         inputs: arguments of ``forward`` for the comparison of outputs; made from its signature by default.
         user_code: ``"copy"`` the user's own modules into the package, or ``"import"`` them.
+        heads: tasks for which the package gets a class on the base model, such as ``"token-classification"``; a
+            mapping gives the head class of a task: its embeddings and mask go in, its logits come out. With heads,
+            the live model may be unmodified.
+        templates: a folder with templates of tasks, beside or instead of those that there are.
 
     Raises:
         UnsupportedChange: a change that no source can declare; names the path and the way out.
         ValidationFailed: the emitted package does not rebuild the model.
         InvalidName, InvalidDeclaration, SourceUnavailable: bad input.
     """
-    options = options_of(name, suffix, user_code)
-    package, _ = packaged(opened(live, declared), options, inputs)
-    return package
+    tasks = wanted_heads(heads)
+    roots = tuple(cls for cls in tasks.values() if cls is not None)
+    options = replace(options_of(name, suffix, user_code), roots=roots)
+    live = with_pooler(live) if tasks else live
+    model = opened(live, declared, changed=not tasks)
+    package, emitted = Package(name, {}, "", facts=_facts(model[0])), None
+    if model[1].edits:
+        package, emitted = packaged(model, options, inputs)
+    if not tasks:
+        return package
+    parts, origins = (_bare_parts(live, options), {}) if emitted is None else (emitted.parts, emitted.origins)
+    folder = None if templates is None else Path(templates).resolve()
+    headed = with_heads(live, parts, origins, options.suffix, tasks, folder, inputs)
+    checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
+    notes = tuple(dict.fromkeys((*package.notes, *checked)))
+    root = package.root_class or next(iter(headed.heads.values()))
+    return replace(
+        package, files=headed.files, root_class=root, classes=headed.classes, notes=notes, heads=headed.heads
+    )
 
 
 def options_of(name: str, suffix: str, user_code: str) -> Options:
@@ -73,15 +100,15 @@ def options_of(name: str, suffix: str, user_code: str) -> Options:
     return Options(_package_name(name), _suffix(suffix), _copies(user_code))
 
 
-def opened(live: nn.Module, declared: type | None) -> Opened:
-    """A live model with what was changed on it.
+def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
+    """A live model with what was changed on it; ``changed`` tells that there has to be something.
 
     Raises:
         ArchitError: as `compile_model`.
     """
     bench = _bench(live, declared)
     delta = diff_trees(bench.reference_node, bench.live_node, bench)
-    if not delta.edits:
+    if changed and not delta.edits:
         raise InvalidDeclaration(
             f"The live model is just what {bench.declared.__name__} declares: nothing to compile."
         )
@@ -94,9 +121,12 @@ def packaged(
     """The package of one model, read with ``others`` made by the same surgery at other configs."""
     bench, delta = model
     emitted, validation = _validated(bench, delta, options, inputs, others)
-    facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
     notes = (*validation.notes, *unused_children(delta, emitted.files))
-    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, facts), emitted
+    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _facts(bench)), emitted
+
+
+def _facts(bench: Workbench) -> dict[str, str]:
+    return {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
 
 
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
@@ -208,6 +238,15 @@ def _suffix(suffix: str) -> str:
     if not suffix:
         raise InvalidName("The suffix", suffix, "it must not be empty, or new classes would have the old names")
     return suffix
+
+
+def _bare_parts(live: nn.Module, options: Options) -> Parts:
+    """A package of heads alone, over the unmodified base model."""
+    base = base_of(live)
+    config = config_class(base.config, options.suffix)
+    if config is None:
+        raise InvalidDeclaration(f"Heads need a config of transformers, and that of {type(base).__name__} is none.")
+    return bare_parts(options.name, type(base), config, options.roots, copy=options.copy_user_code)
 
 
 def _copies(user_code: str) -> bool:

@@ -111,9 +111,11 @@ def _children(reference: Node, live: Node, path: str, seen: _Seen, above: str | 
         yield from _members(reference, live, path, seen, above)
         return
     before, after = dict(reference.children), dict(live.children)
-    for name in before:
-        if name not in after:
-            yield Removed(join(path, name), "module" if before[name] is not None else "slot")
+    plain = dict(live.attributes)
+    for name, child in before.items():
+        # A plain None was never a module, but built under another condition: an attribute is declared otherwise.
+        if name not in after and plain.get(name) != _NONE:
+            yield Removed(join(path, name), "module" if child is not None else "slot")
     for name, node in after.items():
         here = join(path, name)
         if name in before:

@@ -62,7 +62,7 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
     if not isinstance(config, PreTrainedConfig):
         return None
     cls = type(config)
-    declared = _declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
+    declared = declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
     fields = tuple(_field(name, value) for name, value in sorted(added.items()))
     return ConfigClass(f"{cls.__name__}{suffix}", cls, (*fields, *_moved_plan(cls, moves)))
@@ -86,7 +86,7 @@ def _moved(key: str, moves: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 @cache
-def _declared_fields(cls: type) -> frozenset[str]:
+def declared_fields(cls: type) -> frozenset[str]:
     """Fields, properties and what the class computes for itself."""
     names = {"model_type", "transformers_version", "_name_or_path", "auto_map", "architectures", "dtype"}
     for base in cls.__mro__:

@@ -53,6 +53,7 @@ class Options:
     copy_user_code: bool = True
     prefer_sites: bool = True
     flat: bool = False
+    roots: tuple[type, ...] = ()  # classes of the user's that are copied in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Emitted:
     methods: Mapping[str, Mapping[str, str]]
     texts: tuple[str, ...]
     draft: Draft
+    parts: Parts
 
     @property
     def new_source(self) -> str:
@@ -91,7 +93,7 @@ class Emitter:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
         plan = follow(self.plan(names), tuple(self._plans_of_others()))
         copy = self.options.copy_user_code
-        bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy)
+        bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, roots=[*self.options.roots])
         ordered = self._ordered(plan)
         texts = [self._class(variant, plan, names, bindings) for variant in ordered]
         missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
@@ -119,7 +121,7 @@ class Emitter:
         origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in user.names.items()}  # type: ignore[attr-defined]
         own = [definition.text for definition in user.definitions]
         draft = self._draft(plan.root, user, bindings, names.imports, parts.postponed)
-        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), draft)
+        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), draft, parts)
 
     def _draft(
         self, root: str, user: UserCode, bindings: Bindings, imports: Mapping[str, Import], postponed: bool

@@ -12,7 +12,8 @@ from .loading import load_package
 @dataclass(frozen=True)
 class Package:
     """An emitted package. ``files`` maps paths such as ``"roberta_hel/modeling_roberta_hel.py"`` to their text;
-    ``notes`` say what validation could not compare, and what deserves a second look."""
+    ``notes`` say what validation could not compare, and what deserves a second look; ``heads`` names the class of each
+    task."""
 
     name: str
     files: Mapping[str, str]
@@ -20,6 +21,7 @@ class Package:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    heads: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the package into ``directory`` as a whole, or not at all; returns the package's own path.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..declaration.compiler import compile_model, diff
 from ..declaration.difference import Difference
@@ -50,11 +51,12 @@ def _generate(model: ModelSpec, root: Path, overwrite: bool) -> Generated:
 
 
 def _compiled(model: ModelSpec, root: Path) -> Package:
-    declared, options = declared_class(model, root), {"name": model.name, "suffix": model.suffix}
+    declared = declared_class(model, root)
+    options: dict[str, Any] = {"name": model.name, "suffix": model.suffix, "user_code": model.user_code}
     if model.config is None:
-        return compile_model(run_surgery(model, root), declared, **options, user_code=model.user_code)
+        return compile_model(run_surgery(model, root), declared, **options)
     build, config = config_surgery(model, root), read_config(model.config, root, declared)
-    return compile_surgery(build, config, declared, **options, user_code=model.user_code)
+    return compile_surgery(build, config, declared, **options)
 
 
 def difference(spec: Spec, name: str) -> Difference:
