@@ -135,7 +135,7 @@ class Case:
     def validate(self, files: Mapping[str, str]) -> None:
         """As `compile_model` does; raises `ArchitError`."""
         emitted = replace(self.emitted, files=files)
-        compiler._validate(self.bench, self.delta, emitted, self.options, self.inputs)
+        compiler._proved(self.bench, self.delta, emitted, self.options, self.inputs)
 
 
 @cache
