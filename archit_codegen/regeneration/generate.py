@@ -54,8 +54,8 @@ def _compiled(model: ModelSpec, root: Path) -> Package:
     declared = declared_class(model, root)
     options: dict[str, Any] = {"name": model.name, "suffix": model.suffix, "user_code": model.user_code}
     if model.config is None:
-        heads = {"heads": head_classes(model, root), "templates": model.templates}
-        return compile_model(run_surgery(model, root), declared, **options, **heads)
+        live, heads = run_surgery(model, root), head_classes(model, root)
+        return compile_model(live, declared, **options, heads=heads, templates=model.templates)
     if model.heads:
         raise InvalidDeclaration(f"{model.name}: a spec has heads for a surgery without `config` only.")
     build, config = config_surgery(model, root), read_config(model.config, root, declared)

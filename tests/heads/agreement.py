@@ -70,12 +70,12 @@ MARKERS = {
     "classifier_pooling": "it pools as its config says, on its own way",
     "clf_pooling": "it pools as its config says, on its own way",
 }
-"""What the source of a native forward says, and what that means."""
+"""What the source of a native class says, and what that means."""
 
 
 def why(native: PreTrainedModel, task: str) -> str:
     """What is known of the reason why a head with the same weights computes something else."""
-    source = inspect.getsource(type(native).forward)
+    source = inspect.getsource(type(native))
     for marker, said in MARKERS.items():
         if marker in source:
             return f": {said}"
