@@ -44,11 +44,12 @@ def with_pooler(live: Any) -> Any:
     """A base model that was built without its pooler, under a root of its own that has one: heads can do without."""
     if not isinstance(live, PreTrainedModel) or live.base_model is not live:
         return live
-    lacking = [name for name in optional_parts(live) if name not in live._modules and name in vars(live)]
-    if not lacking or any(vars(live)[name] is not None for name in lacking):
+    optional = optional_parts(live)
+    default = _on_meta(live)._modules if optional else {}
+    parts = {name: default[name] for name in optional if default.get(name) and vars(live).get(name, live) is None}
+    if not parts:
         return live
     whole, like = copy.copy(live), next(live.parameters())
-    parts = {name: module for name, module in _on_meta(live)._modules.items() if name in lacking}
     for name, part in parts.items():
         whole.__dict__.pop(name)
         assert part is not None
@@ -56,7 +57,7 @@ def with_pooler(live: Any) -> Any:
         for parameter in part.parameters():
             nn.init.zeros_(parameter)
     # In the order of the class, as its state dict has it.
-    order = [name for name in _on_meta(live)._modules if name in live._modules or name in parts]
+    order = [name for name in default if name in live._modules or name in parts]
     whole.__dict__["_modules"] = {name: parts.get(name, live._modules.get(name)) for name in order}
     whole.__dict__["_modules"].update({n: m for n, m in live._modules.items() if n not in order})
     whole.train(live.training)
@@ -73,7 +74,7 @@ def optional_parts(base: PreTrainedModel) -> tuple[str, ...]:
         raise InvalidDeclaration(f"{type(base).__name__} is not built from its config alone: {', '.join(needed)}.")
     if "add_pooling_layer" not in parameters:
         return ()
-    whole, without = _on_meta(base), _on_meta(base, add_pooling_layer=False)
+    whole, without = _on_meta(base, add_pooling_layer=True), _on_meta(base, add_pooling_layer=False)
     return tuple(
         name for name, child in whole._modules.items() if child is not None and not without._modules.get(name)
     )

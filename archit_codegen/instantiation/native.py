@@ -62,7 +62,8 @@ def _options(task: str, config: PreTrainedConfig) -> Iterator[dict[str, Any]]:
     """What a config leaves open, the likeliest first."""
     yield {}
     if task in POOLED:
-        for pooling, activation in product(POOLINGS, ACTIVATIONS):
+        activations = dict.fromkeys((*ACTIVATIONS, getattr(config, "hidden_act", None)))
+        for pooling, activation in product(POOLINGS, activations):
             yield {"head_pooling": pooling, "head_activation": activation}
 
 

@@ -9,11 +9,11 @@ from ..declaration.compiler import compile_model, diff
 from ..declaration.difference import Difference
 from ..declaration.package import Package
 from ..declaration.transfer import compile_surgery
-from ..errors import ArchitError
+from ..errors import ArchitError, InvalidDeclaration
 from .configs import read_config
 from .imports import project_imports
 from .spec import ModelSpec, Spec
-from .surgery import config_surgery, declared_class, run_surgery
+from .surgery import config_surgery, declared_class, head_classes, run_surgery
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,10 @@ def _compiled(model: ModelSpec, root: Path) -> Package:
     declared = declared_class(model, root)
     options: dict[str, Any] = {"name": model.name, "suffix": model.suffix, "user_code": model.user_code}
     if model.config is None:
-        return compile_model(run_surgery(model, root), declared, **options)
+        live, heads = run_surgery(model, root), head_classes(model, root)
+        return compile_model(live, declared, **options, heads=heads, templates=model.templates)
+    if model.heads:
+        raise InvalidDeclaration(f"{model.name}: a spec has heads for a surgery without `config` only.")
     build, config = config_surgery(model, root), read_config(model.config, root, declared)
     return compile_surgery(build, config, declared, **options)
 

@@ -27,6 +27,8 @@ MODEL_KEYS: dict[str, type] = {
     "weights": bool,
     "user_code": str,
     "config": str,
+    "heads": object,  # checked by `_heads`
+    "templates": str,
 }
 REQUIRED = ("name", "surgery", "suffix")
 
@@ -43,6 +45,8 @@ class ModelSpec:
     weights: bool
     user_code: str
     config: str | None = None  # what the surgery is given: a path, or a name in the local cache
+    heads: tuple[str, ...] = ()
+    templates: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +150,16 @@ def _model(file: Path, index: int, entry: Any, default_output: str | None) -> Mo
         weights=entry.get("weights", False),
         user_code=entry.get("user_code", USER_CODE[0]),
         config=entry.get("config"),
+        heads=_heads(file, where, entry.get("heads", ())),
+        templates=file.parent / entry["templates"] if "templates" in entry else None,
     )
+
+
+def _heads(file: Path, where: str, heads: object) -> tuple[str, ...]:
+    """Tasks, each alone or with a head class of the user's: "token-classification=heads.py:MyHead"."""
+    if not isinstance(heads, list | tuple) or not all(isinstance(head, str) and head for head in heads):
+        raise SpecError(file, f"'heads' of {where} has to be a list of tasks")
+    return tuple(heads)
 
 
 def _check_names(file: Path, where: str, entry: Mapping[str, Any]) -> None:

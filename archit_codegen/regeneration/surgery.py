@@ -69,6 +69,22 @@ def _run(model: ModelSpec, root: Path, build: Callable[..., object], *arguments:
     return live
 
 
+def head_classes(model: ModelSpec, root: Path) -> dict[str, type[nn.Module] | None]:
+    """The tasks that the package gets heads for, each with the head class that the spec gives for it, if any."""
+    found: dict[str, type[nn.Module] | None] = {}
+    for head in model.heads:
+        task, given, reference = head.partition("=")
+        if task in found:
+            raise SurgeryError(head, "the task is named twice", what="head")
+        found[task] = None
+        if given:
+            cls = resolve(reference, root, "head")
+            if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+                raise SurgeryError(reference, "has to be a subclass of nn.Module", what="head")
+            found[task] = cls
+    return found
+
+
 def declared_class(model: ModelSpec, root: Path) -> type | None:
     """The class that the spec declares; ``None`` leaves it to the live model's own."""
     if model.declared is None:

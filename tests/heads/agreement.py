@@ -1,6 +1,7 @@
 """Where transformers has the class for a task: its weights in our head, and the same logits and loss, bit for bit."""
 
 import copy
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,10 +53,38 @@ def agreement(native_class: type[PreTrainedModel], config: Any, task: str) -> tu
         rendered.complete(own, task)
         ours = adopt(native, task, rendered, own)
     except Disagreement as error:
-        return OTHER, str(error)
+        return OTHER, f"{error}{why(native, task) if 'logits are others' in str(error) else ''}"
     except ArchitError as error:
         return OTHER, f"we have no such head: {error}"
     return compared(native, ours, task, inputs_of(config))
+
+
+MARKERS = {
+    "softcap": "it caps its logits",
+    "logit_scale": "it scales its logits",
+    "logits_scal": "it scales its logits",
+    "multiplier": "it scales its logits",
+    "mup": "it scales its logits",
+    "eos_mask": "it pools at the last end token",
+    "global_attention_mask": "it attends globally to the first token",
+    "classifier_pooling": "it pools as its config says, on its own way",
+    "clf_pooling": "it pools as its config says, on its own way",
+}
+"""What the source of a native class says, and what that means."""
+
+
+def why(native: PreTrainedModel, task: str) -> str:
+    """What is known of the reason why a head with the same weights computes something else."""
+    source = inspect.getsource(type(native))
+    for marker, said in MARKERS.items():
+        if marker in source:
+            return f": {said}"
+    below = set(native.base_model.modules())
+    head = [module for module in native.modules() if module not in below]
+    norms = {module.eps for module in head if isinstance(module, torch.nn.LayerNorm)}
+    if task == "masked-lm" and norms:
+        return f": its norm has the epsilon {norms.pop():g}, or its activation is another one"
+    return ""
 
 
 @torch.no_grad()
