@@ -7,6 +7,7 @@ here: names are looked up where the imports say, in the modules of this process.
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from logging import Logger
 
 from archit_codegen.errors import ValidationFailed
 
@@ -288,6 +289,8 @@ class Check:
         claim = (
             ("constant", repr(write_literal(value)) if is_writable(value) else id(value)) if plain else (id(value),)
         )
+        if isinstance(value, Logger):
+            claim = ("logger",)  # each module has its own, by its name: the package is one module
         file.used.add(definition)
         if key not in self.claims:
             self.pending.append(Demand(file, definition, value, name, place))
