@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m tests.zoo.others", description=__doc__)
-    made.add_argument("--every", action="store_true", help=f"all modifications for each root instead of {EACH}")
+    made.add_argument("--each", type=int, default=EACH, help="modifications that apply for each root")
     made.add_argument("--only", metavar="TEXT", default="", help="roots whose name contains this")
     made.add_argument("--modification", choices=list(MODIFICATIONS), help="this one alone")
     made.add_argument("--check", action="store_true", help="write no ledger; exit code 1 if worse than it")
@@ -141,12 +141,13 @@ def progress(options: argparse.Namespace) -> Iterator[Row]:
     for root in ROOTS:
         if options.only not in root.name:
             continue
-        names = [options.modification] if options.modification else order(root)[: None if options.every else EACH]
-        for name in names:
+        applied = 0
+        for name in [options.modification] if options.modification else order(root):
             row = cell(root, name)
             print(f"{row.outcome:9} {row.cls} {name} {row.seconds:.1f} s {row.text[:200]}", flush=True)
             yield row
-            if row.outcome == NOT_BUILT:
+            applied += row.outcome != NOT_APPLICABLE
+            if row.outcome == NOT_BUILT or applied == options.each:
                 break
 
 
