@@ -1,5 +1,6 @@
 """The judge with weights: tree, values, outputs, hidden states and attentions, and all of it again from the disk."""
 
+import copy
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Judgement(MetaJudgement):
     def __init__(self, live: PreTrainedModel, package: Any, snapshot: Snapshot, expected: Expected | None) -> None:
         super().__init__(live, package, snapshot)
         self.expected = expected
-        self.weights = {name: tensor.detach().clone() for name, tensor in live.state_dict().items()}
+        self.weights = copy.deepcopy(live.state_dict())  # with the versions that some modules write into it
 
     def judge(self) -> None:
         """An AssertionError says where the two differ: `NotSaved` where only the way to disk and back does."""
