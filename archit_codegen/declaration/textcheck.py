@@ -286,7 +286,7 @@ class Check:
             return False
         key = (file.path, definition)
         plain = isinstance(statement, ast.Assign | ast.AnnAssign)
-        claim = (
+        claim: tuple[object, ...] = (
             ("constant", repr(write_literal(value)) if is_writable(value) else id(value)) if plain else (id(value),)
         )
         if isinstance(value, Logger):

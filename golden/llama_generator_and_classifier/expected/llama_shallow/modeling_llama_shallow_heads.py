@@ -46,6 +46,32 @@ def reports_of(model):
             yield path, losses, values
 
 
+def pool_sequence(outputs, attention_mask, pooling):
+    """
+    One state `(batch_size, hidden_size)` for each sequence: what the pooler of the model gives, the state of the first
+    or the last token that `attention_mask` `(batch_size, sequence_length)` does not hide, or the mean of all these.
+    """
+    if pooling == "pooler":
+        if outputs.get("pooler_output") is None:
+            raise ValueError("`config.head_pooling` is 'pooler', and the model has no pooler.")
+        return outputs.pooler_output
+    hidden_states = outputs.last_hidden_state
+    if attention_mask is None:
+        attention_mask = torch.ones(hidden_states.shape[:2], device=hidden_states.device)
+    mask = attention_mask != 0
+    if pooling == "mean":
+        total = hidden_states.masked_fill(~mask.unsqueeze(-1), 0).sum(1)
+        return total / mask.sum(1, keepdim=True).clamp(min=1).to(total.dtype)
+    positions = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)
+    if pooling == "first":
+        chosen = positions.masked_fill(~mask, mask.shape[1] - 1).amin(1)
+    elif pooling == "last":
+        chosen = positions.masked_fill(~mask, 0).amax(1)
+    else:
+        raise ValueError(f"`config.head_pooling` has to be 'pooler', 'first', 'mean' or 'last', not {pooling!r}.")
+    return hidden_states[torch.arange(len(chosen), device=chosen.device), chosen]
+
+
 class LlamaCausalLMHeadShallow(nn.Module):
     """Logits `(batch_size, sequence_length, vocab_size)` from states `(batch_size, sequence_length, hidden_size)`."""
 
@@ -129,32 +155,6 @@ class LlamaForCausalLMShallow(LlamaPreTrainedModelShallow, GenerationMixin):
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
         )
-
-
-def pool_sequence(outputs, attention_mask, pooling):
-    """
-    One state `(batch_size, hidden_size)` for each sequence: what the pooler of the model gives, the state of the first
-    or the last token that `attention_mask` `(batch_size, sequence_length)` does not hide, or the mean of all these.
-    """
-    if pooling == "pooler":
-        if outputs.get("pooler_output") is None:
-            raise ValueError("`config.head_pooling` is 'pooler', and the model has no pooler.")
-        return outputs.pooler_output
-    hidden_states = outputs.last_hidden_state
-    if attention_mask is None:
-        attention_mask = torch.ones(hidden_states.shape[:2], device=hidden_states.device)
-    mask = attention_mask != 0
-    if pooling == "mean":
-        total = hidden_states.masked_fill(~mask.unsqueeze(-1), 0).sum(1)
-        return total / mask.sum(1, keepdim=True).clamp(min=1).to(total.dtype)
-    positions = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)
-    if pooling == "first":
-        chosen = positions.masked_fill(~mask, mask.shape[1] - 1).amin(1)
-    elif pooling == "last":
-        chosen = positions.masked_fill(~mask, 0).amax(1)
-    else:
-        raise ValueError(f"`config.head_pooling` has to be 'pooler', 'first', 'mean' or 'last', not {pooling!r}.")
-    return hidden_states[torch.arange(len(chosen), device=chosen.device), chosen]
 
 
 class LlamaSequenceClassificationHeadShallow(nn.Module):

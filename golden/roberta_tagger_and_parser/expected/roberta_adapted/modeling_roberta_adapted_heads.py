@@ -97,6 +97,127 @@ def pool_words(hidden_states, word_ids, pooling):
     return members @ hidden_states / members.sum(-1, keepdim=True).clamp(min=1)
 
 
+def best_tree(scores, projective=False):
+    """
+    The heads of the best tree over `n` words with exactly one word below the root, as a list: 0 for the root, else the
+    number of a word, from 1. `scores[d][h]` is the score of word `d + 1` having the head `h`, a matrix `(n, n + 1)`.
+    """
+    scores = [[float(score) for score in row] for row in scores]
+    if not scores:
+        return []
+    # A tree with one word below the root beats every other: each of these arcs costs more than all scores can bring.
+    values = [score for row in scores for score in row]
+    cost = (max(values) - min(values)) * (len(scores) + 1) + 1
+    scores = [[0.0] * (len(scores) + 1)] + [[row[0] - cost, *row[1:]] for row in scores]
+    return (eisner(scores) if projective else chu_liu_edmonds(scores))[1:]
+
+
+def chu_liu_edmonds(scores):
+    """
+    The heads of the maximum spanning tree, the root 0 included (its head is 0). `scores[d][h]` is the score of the arc
+    from `h` to `d`, a matrix `(n + 1, n + 1)`.
+    """
+    nodes = range(len(scores))
+    heads = [0] + [max((head for head in nodes if head != node), key=scores[node].__getitem__) for node in nodes[1:]]
+    cycle = find_cycle(heads)
+    if not cycle:
+        return heads
+    # The cycle becomes one node, the last. An arc into it is worth what it gains over the arc that it breaks.
+    outside = [node for node in nodes if node not in cycle]
+    broken = [
+        max(cycle, key=lambda node, head=head: scores[node][head] - scores[node][heads[node]]) for head in outside
+    ]
+    leaving = [max(cycle, key=scores[node].__getitem__) for node in outside]
+    smaller = [[scores[node][head] for head in outside] + [scores[node][leaving[i]]] for i, node in enumerate(outside)]
+    smaller.append(
+        [scores[broken[i]][head] - scores[broken[i]][heads[broken[i]]] for i, head in enumerate(outside)] + [0.0]
+    )
+    found = chu_liu_edmonds(smaller)
+    for i, node in enumerate(outside[1:], start=1):
+        heads[node] = leaving[i] if found[i] == len(outside) else outside[found[i]]
+    entry = found[-1]
+    heads[broken[entry]] = outside[entry]
+    return heads
+
+
+def find_cycle(heads):
+    """The nodes of a cycle that does not go through the root, or an empty list."""
+    done = {0}
+    for start in range(1, len(heads)):
+        path = []
+        node = start
+        while node not in done:
+            done.add(node)
+            path.append(node)
+            node = heads[node]
+        if node in path:
+            return path[path.index(node) :]
+    return []
+
+
+def eisner(scores):
+    """
+    The heads of the best projective tree (no two arcs cross), the root 0 included (its head is 0). `scores[d][h]` is
+    the score of the arc from `h` to `d`, a matrix `(n + 1, n + 1)`.
+    """
+    size = len(scores)
+    # Spans from the left node to the right one, with their head on the left or on the right. An open one has just got
+    # the arc between its ends, a closed one has all words below its head. Each with the place where it is split.
+    closed_left, closed_right = ({(i, i): (0.0, i) for i in range(size)} for _ in range(2))
+    open_left, open_right = {}, {}
+    for width in range(1, size):
+        for left in range(size - width):
+            right = left + width
+            inner = [(closed_left[left, k][0] + closed_right[k + 1, right][0], k) for k in range(left, right)]
+            total, split = max(inner)
+            open_left[left, right] = (total + scores[right][left], split)
+            open_right[left, right] = (total + scores[left][right], split)
+            closed_left[left, right] = max(
+                (open_left[left, k][0] + closed_left[k, right][0], k) for k in range(left + 1, right + 1)
+            )
+            closed_right[left, right] = max(
+                (closed_right[left, k][0] + open_right[k, right][0], k) for k in range(left, right)
+            )
+    heads = [0] * size
+    spans = [(closed_left, 0, size - 1)]
+    while spans:
+        chart, left, right = spans.pop()
+        if left == right:
+            continue
+        split = chart[left, right][1]
+        if chart is closed_left:
+            spans += [(open_left, left, split), (closed_left, split, right)]
+        elif chart is closed_right:
+            spans += [(closed_right, left, split), (open_right, split, right)]
+        else:
+            head, dependent = (left, right) if chart is open_left else (right, left)
+            heads[dependent] = head
+            spans += [(closed_left, left, split), (closed_right, split + 1, right)]
+    return heads
+
+
+def dependency_parsing_loss(logits, arc_labels, relation_labels):
+    """
+    The mean loss of the heads plus that of the relations to them. Labels are `(batch_size, number_of_words)`; a word
+    with the arc label -100 is ignored, and one with the relation label -100 has no loss of its relation.
+    """
+    arc_logits, relation_logits = logits
+    counted = arc_labels >= 0
+    heads, relations = arc_labels[counted], relation_labels[counted]
+    chosen = relation_logits[counted][torch.arange(len(heads), device=heads.device), heads]
+    arc_loss = nn.functional.cross_entropy(arc_logits[counted].float(), heads, reduction="sum")
+    relation_loss = nn.functional.cross_entropy(chosen.float(), relations, ignore_index=-100, reduction="sum")
+    return arc_loss / max(len(heads), 1) + relation_loss / (relations != -100).sum().clamp(min=1)
+
+
+def mask_of_words(attention_mask, word_ids, number_of_words):
+    """Which words of each sentence there are, `(batch_size, number_of_words)`; None if these are all tokens."""
+    if word_ids is None:
+        return attention_mask
+    words = torch.arange(number_of_words, device=word_ids.device)
+    return (word_ids.unsqueeze(1) == words.view(1, -1, 1)).any(-1)
+
+
 class RobertaTokenStatesWithAdapter(nn.Module):
     """
     What a head over tokens reads: the last hidden state, or a mix of the last `config.head_layers` layers with learnt
@@ -211,105 +332,6 @@ class RobertaForTokenClassificationWithAdapter(RobertaPreTrainedModelWithAdapter
         )
 
 
-def best_tree(scores, projective=False):
-    """
-    The heads of the best tree over `n` words with exactly one word below the root, as a list: 0 for the root, else the
-    number of a word, from 1. `scores[d][h]` is the score of word `d + 1` having the head `h`, a matrix `(n, n + 1)`.
-    """
-    scores = [[float(score) for score in row] for row in scores]
-    if not scores:
-        return []
-    # A tree with one word below the root beats every other: each of these arcs costs more than all scores can bring.
-    values = [score for row in scores for score in row]
-    cost = (max(values) - min(values)) * (len(scores) + 1) + 1
-    scores = [[0.0] * (len(scores) + 1)] + [[row[0] - cost, *row[1:]] for row in scores]
-    return (eisner(scores) if projective else chu_liu_edmonds(scores))[1:]
-
-
-def chu_liu_edmonds(scores):
-    """
-    The heads of the maximum spanning tree, the root 0 included (its head is 0). `scores[d][h]` is the score of the arc
-    from `h` to `d`, a matrix `(n + 1, n + 1)`.
-    """
-    nodes = range(len(scores))
-    heads = [0] + [max((head for head in nodes if head != node), key=scores[node].__getitem__) for node in nodes[1:]]
-    cycle = find_cycle(heads)
-    if not cycle:
-        return heads
-    # The cycle becomes one node, the last. An arc into it is worth what it gains over the arc that it breaks.
-    outside = [node for node in nodes if node not in cycle]
-    broken = [
-        max(cycle, key=lambda node, head=head: scores[node][head] - scores[node][heads[node]]) for head in outside
-    ]
-    leaving = [max(cycle, key=scores[node].__getitem__) for node in outside]
-    smaller = [[scores[node][head] for head in outside] + [scores[node][leaving[i]]] for i, node in enumerate(outside)]
-    smaller.append(
-        [scores[broken[i]][head] - scores[broken[i]][heads[broken[i]]] for i, head in enumerate(outside)] + [0.0]
-    )
-    found = chu_liu_edmonds(smaller)
-    for i, node in enumerate(outside[1:], start=1):
-        heads[node] = leaving[i] if found[i] == len(outside) else outside[found[i]]
-    entry = found[-1]
-    heads[broken[entry]] = outside[entry]
-    return heads
-
-
-def find_cycle(heads):
-    """The nodes of a cycle that does not go through the root, or an empty list."""
-    done = {0}
-    for start in range(1, len(heads)):
-        path = []
-        node = start
-        while node not in done:
-            done.add(node)
-            path.append(node)
-            node = heads[node]
-        if node in path:
-            return path[path.index(node) :]
-    return []
-
-
-def eisner(scores):
-    """
-    The heads of the best projective tree (no two arcs cross), the root 0 included (its head is 0). `scores[d][h]` is
-    the score of the arc from `h` to `d`, a matrix `(n + 1, n + 1)`.
-    """
-    size = len(scores)
-    # Spans from the left node to the right one, with their head on the left or on the right. An open one has just got
-    # the arc between its ends, a closed one has all words below its head. Each with the place where it is split.
-    closed_left, closed_right = ({(i, i): (0.0, i) for i in range(size)} for _ in range(2))
-    open_left, open_right = {}, {}
-    for width in range(1, size):
-        for left in range(size - width):
-            right = left + width
-            inner = [(closed_left[left, k][0] + closed_right[k + 1, right][0], k) for k in range(left, right)]
-            total, split = max(inner)
-            open_left[left, right] = (total + scores[right][left], split)
-            open_right[left, right] = (total + scores[left][right], split)
-            closed_left[left, right] = max(
-                (open_left[left, k][0] + closed_left[k, right][0], k) for k in range(left + 1, right + 1)
-            )
-            closed_right[left, right] = max(
-                (closed_right[left, k][0] + open_right[k, right][0], k) for k in range(left, right)
-            )
-    heads = [0] * size
-    spans = [(closed_left, 0, size - 1)]
-    while spans:
-        chart, left, right = spans.pop()
-        if left == right:
-            continue
-        split = chart[left, right][1]
-        if chart is closed_left:
-            spans += [(open_left, left, split), (closed_left, split, right)]
-        elif chart is closed_right:
-            spans += [(closed_right, left, split), (open_right, split, right)]
-        else:
-            head, dependent = (left, right) if chart is open_left else (right, left)
-            heads[dependent] = head
-            spans += [(closed_left, left, split), (closed_right, split + 1, right)]
-    return heads
-
-
 class RobertaBiaffineMLPWithAdapter(nn.Module):
     """One layer before a biaffine one: `(batch_size, words, in_size)` to `(batch_size, words, out_size)`."""
 
@@ -391,28 +413,6 @@ class RobertaDependencyParsingHeadWithAdapter(nn.Module):
             arc_logits = arc_logits.masked_fill(hidden.unsqueeze(1), torch.finfo(arc_logits.dtype).min)
         relation_logits = self.relations(self.relation_dependent(words), self.relation_head(heads))
         return arc_logits, relation_logits.permute(0, 2, 3, 1)
-
-
-def dependency_parsing_loss(logits, arc_labels, relation_labels):
-    """
-    The mean loss of the heads plus that of the relations to them. Labels are `(batch_size, number_of_words)`; a word
-    with the arc label -100 is ignored, and one with the relation label -100 has no loss of its relation.
-    """
-    arc_logits, relation_logits = logits
-    counted = arc_labels >= 0
-    heads, relations = arc_labels[counted], relation_labels[counted]
-    chosen = relation_logits[counted][torch.arange(len(heads), device=heads.device), heads]
-    arc_loss = nn.functional.cross_entropy(arc_logits[counted].float(), heads, reduction="sum")
-    relation_loss = nn.functional.cross_entropy(chosen.float(), relations, ignore_index=-100, reduction="sum")
-    return arc_loss / max(len(heads), 1) + relation_loss / (relations != -100).sum().clamp(min=1)
-
-
-def mask_of_words(attention_mask, word_ids, number_of_words):
-    """Which words of each sentence there are, `(batch_size, number_of_words)`; None if these are all tokens."""
-    if word_ids is None:
-        return attention_mask
-    words = torch.arange(number_of_words, device=word_ids.device)
-    return (word_ids.unsqueeze(1) == words.view(1, -1, 1)).any(-1)
 
 
 @dataclass
