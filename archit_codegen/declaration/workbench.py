@@ -261,8 +261,22 @@ class Workbench:
         if isinstance(self._config, PreTrainedConfig):
             return cls(self._config)  # type: ignore[no-any-return]  # cls is a Module class
         for candidate in candidates(self.live, None, recorded_call(self.live), None, None, None):
-            return cls(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
+            kwargs = {name: _rebuilt(value, name) for name, value in candidate.kwargs.items()}
+            return cls(*[_rebuilt(value, "") for value in candidate.args], **kwargs)  # type: ignore[no-any-return]
         raise UnknownArguments("", cls.__name__, _required(self.live))
+
+
+def _rebuilt(value: Any, path: str) -> Any:
+    """An argument of a root; a module is built anew from its own call, since the live one may be modified."""
+    if isinstance(value, list | tuple):
+        return type(value)(_rebuilt(item, path) for item in value)
+    if not isinstance(value, nn.Module):
+        return value
+    call = recorded_call(value)
+    if call is None or call.args is None:
+        raise UnknownArguments(path, type(value).__name__, _required(value))
+    kwargs = {name: _rebuilt(inner, f"{path}.{name}") for name, inner in call.kwargs.items()}
+    return call.cls(*[_rebuilt(inner, path) for inner in call.args], **kwargs)
 
 
 @contextmanager

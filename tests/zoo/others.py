@@ -82,9 +82,9 @@ def judged(root: Root, modification: str, undo: ExitStack) -> tuple[str, str]:
 def build(root: Root) -> nn.Module:
     """Recorded, as whoever builds a root for a surgery is asked to do."""
     torch.manual_seed(SEED)
-    cls, arguments = root.cls(), root.arguments()
+    cls = root.cls()
     with archit.record():
-        model = cls(**arguments)
+        model = cls(**root.arguments())
     liven(model.eval())
     return model
 
