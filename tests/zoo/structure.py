@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import resolve_name
+from itertools import groupby, takewhile
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -254,8 +255,8 @@ def with_one_variant(body: list[tuple[str, object]]) -> Iterator[tuple[str, obje
     kept: list[tuple[str, object]] = []
     for step in body:
         if step[0] == "BUILD_TUPLE" and kept and kept[-1][0] == "LOAD_GLOBAL":
-            while len(kept) > 1 and kept[-1] == kept[-2]:
-                kept.pop()
+            named = list(takewhile(lambda one: one[0] == "LOAD_GLOBAL", reversed(kept)))
+            kept[len(kept) - len(named) :] = [one for one, _ in groupby(reversed(named))]
             continue  # how many there are is said by the steps before
         kept.append(step)
     yield from kept
