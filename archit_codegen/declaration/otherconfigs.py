@@ -28,11 +28,12 @@ Found = list[tuple[Any, str, str, Any]]  # config that has the field, its path, 
 
 @dataclass(frozen=True, slots=True)
 class OtherConfig:
-    """``label`` says what is different; a ``deeper`` one has more layers."""
+    """``label`` says what is different; a ``deeper`` one has more layers, a ``wider`` one larger modules."""
 
     config: Any
     label: str
     deeper: bool
+    wider: bool
 
 
 Attempt = Callable[[], OtherConfig]
@@ -76,10 +77,12 @@ def _made(
     changed: dict[str, Any] = {}
     if more:
         _deepen(other, more, changed)
+    deeper = bool(changed)
     if width is not None:
         for owner, path, name, value in _fields(other, WIDTH):
             factor = width(path, name, value)
             _set(owner, path, name, _times(value, factor), changed)
+    wider = len(changed) > (len(_fields(other, DEPTH)) if deeper else 0)
     for owner, path, name, value in _fields(other, HEADS):
         _set(owner, path, name, _times(value, heads), changed)
     if labels:
@@ -89,7 +92,7 @@ def _made(
         if isinstance(getattr(other, "num_labels", None), int) and "num_labels" not in vars(other):
             _set(other, "", "num_labels", other.num_labels + labels, changed)
     shown = ", ".join(f"{name} = {value}" for name, value in list(changed.items())[:3])
-    return OtherConfig(other, f"{shown}{', ...' if len(changed) > 3 else ''}", bool(more))
+    return OtherConfig(other, f"{shown}{', ...' if len(changed) > 3 else ''}", deeper, wider)
 
 
 def _deepen(config: Any, more: int, changed: dict[str, Any]) -> None:

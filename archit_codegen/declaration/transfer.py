@@ -31,6 +31,14 @@ class _Run:
     model: Opened
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why the surgery could not be done at another config; ``other`` is None where that could not be made."""
+
+    other: OtherConfig | None
+    reason: str
+
+
 def compile_surgery(
     build: Build,
     config: Any,
@@ -62,34 +70,48 @@ def compile_surgery(
         live = build(copy.deepcopy(config))
     model = opened(live, declared)
     runs: list[_Run] = []
-    failures: list[str] = []
+    failures: list[_Failure] = []
     with silenced(), random_state():
         for attempts in other_configs(config):
             run = next(_runs(build, attempts, (live, declared), failures), None)
             runs += [run] if run is not None else []
+    unknown = list(_unknown(runs, failures))
     if not runs:
-        reason = failures[0] if failures else "no field of the config is known as a depth, a width or a count"
         package, _ = packaged(model, options, inputs)
-        return _with_notes(package, [f"nothing is known of what follows the config: {reason}"])
-    return _followed(model, runs, options, inputs)
+        return _with_notes(package, unknown or ["nothing is known of what follows the config: it has no known sizes"])
+    return _with_notes(_followed(model, runs, options, inputs), unknown)
+
+
+def _unknown(runs: Sequence[_Run], failures: Sequence[_Failure]) -> Iterator[str]:
+    """What no other config could tell, since none of its kind makes a model."""
+    if not runs and failures:
+        yield f"nothing is known of what follows the config: {failures[0].reason}"
+        return
+    kinds = {"the number of layers": "deeper", "the widths": "wider"}
+    for what, kind in kinds.items():
+        failed = next(
+            (failure for failure in failures if failure.other is not None and getattr(failure.other, kind)), None
+        )
+        if failed is not None and not any(getattr(run.other, kind) for run in runs):
+            yield f"what follows {what} of the config is not known: {failed.reason}"
 
 
 def _runs(
-    build: Build, attempts: Iterator[Attempt], like: tuple[nn.Module, type | None], failures: list[str]
+    build: Build, attempts: Iterator[Attempt], like: tuple[nn.Module, type | None], failures: list[_Failure]
 ) -> Iterator[_Run]:
     first, declared = like
     for attempt in attempts:
-        said = ""
+        other = None
         try:
             other = attempt()
-            said = f"at {other.label} "
             with record(), on_meta(), classes_untouched(first):
                 live = build(copy.deepcopy(other.config))
             if type(live) is not type(first):
                 raise TypeError(f"a {type(live).__name__} was built")
             yield _Run(other, opened(live, declared))
         except Exception as error:  # whatever the surgery and the class do with a config that was made up
-            failures.append(f"{said}the surgery raises {one_line(error)}")
+            where = f"at {other.label} " if other is not None else ""
+            failures.append(_Failure(other, f"{where}the surgery raises {one_line(error)}"))
 
 
 def _followed(model: Opened, runs: Sequence[_Run], options: Options, inputs: Mapping[str, Any] | None) -> Package:

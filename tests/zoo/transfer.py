@@ -121,7 +121,7 @@ def judged(cls: type, surgery: str) -> tuple[str, str, str]:
     except TooSlow:
         raise
     except Exception as error:  # a difference, or a class that cannot be built from that config
-        said = [note for note in package.notes if "follow" in note]
+        said = [note for note in package.notes if "follow" in note]  # the compiler told
         return (NOTED, at, said[0]) if said else (WRONG, at, reason(error))
     return TRANSFERRED, at, ""
 

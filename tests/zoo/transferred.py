@@ -38,6 +38,13 @@ def inside(layer: nn.Module, what: str, wanted: Callable[[Any], bool]) -> Any:
     return found[0]
 
 
+def own_width(layer: nn.Module) -> int:
+    """A layer of a tower has the width of that, not of the config's text."""
+    width = width_of(inside(layer, "norm", is_norm).module)
+    assert width is not None
+    return width
+
+
 def plain_linear(slot: Any) -> bool:
     return is_linear(slot) and not isinstance(slot.parent, CONTAINERS)
 
@@ -88,7 +95,8 @@ def last_layer_repeated(model: nn.Module, config: Any) -> None:
 
 
 def every_second_layer_wrapped(model: nn.Module, config: Any) -> None:
-    found, width = layers(model, 2), text(config).hidden_size
+    found = layers(model, 2)
+    width = own_width(found[0])
     for index in range(0, len(found), 2):
         found[index] = user.Bottleneck(found[index], width, bottleneck=width // 4)
 
@@ -138,9 +146,8 @@ def fixed_sizes_added(model: nn.Module, config: Any) -> None:
 
 
 def gain_in_every_layer(model: nn.Module, config: Any) -> None:
-    width = text(config).hidden_size
     for layer in layers(model):
-        layer.gain = nn.Parameter(torch.zeros(width))
+        layer.gain = nn.Parameter(torch.zeros(own_width(layer)))
 
 
 def norm_eps(model: nn.Module, config: Any) -> None:
