@@ -10,7 +10,7 @@ CHECK ?=
 SHARD ?=
 ONLY ?=
 
-.PHONY: help demo test lint golden matrix-table heads learn mutants zoo zoo-quick zoo-numeric fuzz others install-test clean $(VENV)
+.PHONY: help demo test lint golden matrix-table heads learn mutants transfer zoo zoo-quick zoo-numeric fuzz others install-test clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ mutants: $(READY) ## plant mistakes in emitted packages and write docs/mutants.m
 
 zoo: $(READY) ## every class of transformers x 20 modifications, writes docs/zoo-ledger.tsv (SHARD=3/16, CHECK=--check)
 	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo $(CHECK)
+
+transfer: $(READY) ## surgeries as functions of the config, judged at another one; writes docs/transfer.tsv
+	$(BIN)/python -m tests.zoo.transfer
 
 zoo-quick: $(READY) ## every class with two modifications; compares with the ledger
 	SHARD=$(or $(SHARD),1/1) $(BIN)/python -m tests.zoo --quick --check

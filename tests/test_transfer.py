@@ -211,3 +211,14 @@ def test_what_the_surgery_raises_is_passed_on() -> None:
 def test_a_surgery_that_returns_nothing() -> None:
     with pytest.raises(archit.InvalidDeclaration, match=r"an nn\.Module"):
         archit.compile_surgery(lambda config: None, CONFIGS["bert"](2, 8, 20), name="tiny_x", suffix="WithX")  # type: ignore[arg-type,return-value]
+
+
+def test_a_depth_that_cannot_be_changed_is_said() -> None:
+    def build(config: Any) -> Any:
+        assert config.num_hidden_layers == 2, "two layers"
+        return surgery("bert", heads)(config)
+
+    with torch.device("meta"):
+        package = archit.compile_surgery(build, CONFIGS["bert"](2, 8, 20), name="tiny_x", suffix="WithX")
+    assert any("what follows the number of layers of the config is not known" in note for note in package.notes)
+    said(package.files, "nn.Linear(config.hidden_size, 3)")

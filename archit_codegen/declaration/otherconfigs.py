@@ -15,6 +15,7 @@ from typing import Any
 from .origins import is_config
 
 DEPTH = re.compile(r"(^|_)layers$|^(n_layers?|num_layer|depth|num_blocks|n_blocks|depths|num_block_repeats)$")
+DEPTHS = re.compile(r"^(depths|num_block_repeats)$")  # of stages; another list named after layers is one by layer
 COUNT = re.compile(r"(^|_)vocab_size$|^(max_position_embeddings|n_positions|num_labels|n_vocab)$")
 HEADS = re.compile(r"(^|_)n?_?heads?$")
 NO_WIDTH = re.compile(
@@ -98,9 +99,11 @@ def _made(
 def _deepen(config: Any, more: int, changed: dict[str, Any]) -> None:
     """Lists with one entry for each layer, such as the types of the layers, go on as they began."""
     for owner, path, name, value in _fields(config, DEPTH):
+        if not isinstance(value, int) and not DEPTHS.search(name):
+            continue
         _set(owner, path, name, value + more if isinstance(value, int) else _each(value, more), changed)
         for other, entries in _lists(owner).items():
-            if isinstance(value, int) and len(entries) == value and not DEPTH.search(other):
+            if isinstance(value, int) and len(entries) == value and not DEPTHS.search(other):
                 setattr(owner, other, type(entries)([*entries, *(entries * more)[:more]]))
 
 

@@ -141,7 +141,8 @@ def vocabulary_linear_added(model: nn.Module, config: Any) -> None:
 
 def fixed_sizes_added(model: nn.Module, config: Any) -> None:
     """Sizes that must not follow the config, even where they are those of a field."""
-    layers(model)[0].side = nn.Linear(text(config).hidden_size, 16)
+    first = layers(model)[0]
+    first.side = nn.Linear(own_width(first), 16)
     model.statistics = nn.Linear(4, 768)
 
 
