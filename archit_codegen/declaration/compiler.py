@@ -13,7 +13,7 @@ from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .diff import diff as diff_trees
 from .difference import Difference
-from .ecosystem import config_class, version_of
+from .ecosystem import config_class
 from .emission import Emitted, Emitter, Options
 from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
@@ -112,21 +112,10 @@ def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> O
         raise InvalidDeclaration(
             f"The live model is just what {bench.declared.__name__} declares: nothing to compile."
         )
-    return bench, delta
-
-
-def packaged(
-    model: Opened, options: Options, inputs: Mapping[str, Any] | None, others: Sequence[Opened] = ()
-) -> tuple[Package, Emitted]:
-    """The package of one model, read with ``others`` made by the same surgery at other configs."""
-    bench, delta = model
-    emitted, validation = _validated(bench, delta, options, inputs, others)
+    emitted, validation = _validated(bench, delta, options, inputs)
+    declared_name = f"{bench.declared.__module__}:{bench.declared.__qualname__}"
     notes = (*validation.notes, *unused_children(delta, emitted.files))
-    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _facts(bench)), emitted
-
-
-def _facts(bench: Workbench) -> dict[str, str]:
-    return {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
+    return Package(name, emitted.files, emitted.root, emitted.classes, notes, declared_name)
 
 
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
@@ -253,7 +242,3 @@ def _copies(user_code: str) -> bool:
     if user_code not in ("copy", "import"):
         raise InvalidName("user_code", user_code, 'it must be "copy" or "import"')
     return user_code == "copy"
-
-
-def _versions() -> dict[str, str]:
-    return {name: version_of(name).strip() for name in ("transformers", "torch")}

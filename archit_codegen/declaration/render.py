@@ -1,8 +1,7 @@
 """Places checked text in the templates. The only user of jinja2."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import (
@@ -17,7 +16,7 @@ from jinja2 import (
 
 from ..errors import InvalidDeclaration
 
-KNOWN = "modeling.py.jinja"
+from ..templating import template_directory
 
 
 def render(template: str, values: Mapping[str, Any], directory: Path | None = None) -> str:
@@ -56,21 +55,10 @@ def _made_environment(directory: Path | None) -> Environment:
     if directory is not None:
         loader = ChoiceLoader([PrefixLoader({"tasks": FileSystemLoader(directory)}), loader])
     return Environment(
-        loader=loader,
+        loader=FileSystemLoader(template_directory()),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # Python source, not HTML; every value is a checked identifier or a written literal
     )
-
-
-def _directory() -> Path:
-    """``templates`` inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    found: Sequence[Path] = [
-        path for path in (package / "templates", package.parent / "templates") if (path / KNOWN).is_file()
-    ]
-    if not found:
-        raise FileNotFoundError(f"the templates of archit_codegen are not installed beside {package.name}")
-    return found[0]

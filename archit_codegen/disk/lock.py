@@ -1,0 +1,141 @@
+"""`archit.lock`: what a package was made from, and which of its files are archit's. It lies in the package itself.
+
+No date and no path of a machine stands in it: two people who generate the same package write the same lock.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import LockUnreadable
+from .meaning import meaning
+
+LOCK_NAME = "archit.lock"
+LOCK_FORMAT = 2
+BYTECODE = "__pycache__"
+BINARY_WITHIN = 8000
+CONFLICT = (b"<<<<<<< ", b">>>>>>> ")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a package was made from. Without a spec, ``spec``, ``entry`` and ``sources`` are empty.
+
+    ``spec`` is the spec file as seen from the package; ``entry`` a hash of what the spec says of the model;
+    ``sources`` are hashes of the surgery, of what it imported from the project, and of its inputs, by path from the
+    spec's folder.
+    """
+
+    declared: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    spec: str = ""
+    entry: str = ""
+    templates: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileHash:
+    """An emitted file: the hash of its text, and for Python the one of what it says in any format."""
+
+    text: str
+    meaning: str = ""
+
+    def is_of(self, data: bytes) -> bool:
+        """Whether this is the file as it was emitted, or as a formatter left it."""
+        return digest(data) == self.text or (bool(self.meaning) and meaning(data) == self.meaning)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """``files`` are archit's; ``adopted`` were, and are the user's now (with the hash of what archit would write)."""
+
+    origin: Origin
+    files: Mapping[str, FileHash]
+    adopted: Mapping[str, str]
+
+    def dump(self) -> bytes:
+        """The bytes of the lock file."""
+        files = {path: _drop_empty(asdict(known)) for path, known in sorted(self.files.items())}
+        table = {"format": LOCK_FORMAT, "made_from": _sorted(asdict(self.origin)), "files": files}
+        table |= {"adopted": dict(sorted(self.adopted.items()))} if self.adopted else {}
+        return (json.dumps(table, indent=2, ensure_ascii=False) + "\n").encode()
+
+    def agrees(self, other: "Lock") -> bool:
+        """Whether both say the same, but for the versions (and the templates that came with one of them)."""
+        return self._but_for_versions() == other._but_for_versions()
+
+    def _but_for_versions(self) -> tuple[object, ...]:
+        origin = self.origin
+        made_from = (origin.declared, origin.spec, origin.entry, dict(origin.sources))
+        return made_from, dict(self.files), dict(self.adopted)
+
+
+def file_hash(path: str, data: bytes) -> FileHash:
+    """What a lock keeps of an emitted file."""
+    return FileHash(digest(data), (meaning(data) or "") if path.endswith(".py") else "")
+
+
+def digest(data: bytes) -> str:
+    """The hash of a file, whatever line ends git checked it out with: a text's are taken for "\\n"."""
+    if b"\r\n" in data and b"\0" not in data[:BINARY_WITHIN]:
+        data = data.replace(b"\r\n", b"\n")
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def is_plain(part: str) -> bool:
+    """Whether a part of a path names something in its folder, and nothing else."""
+    return part not in {"", ".", "..", BYTECODE} and not any(mark in part for mark in "/\\:\0\r\n")
+
+
+def has_conflict(data: bytes) -> bool:
+    """Whether a merge left its marks."""
+    return all(any(line.startswith(mark) for line in data.splitlines()) for mark in CONFLICT)
+
+
+def read_lock(package: Path) -> Lock | None:
+    """The lock of a package, ``None`` where there is none.
+
+    Raises:
+        LockUnreadable: it is there and cannot be read, or names files outside the package.
+    """
+    file = package / LOCK_NAME
+    if file.is_symlink():
+        raise LockUnreadable(file, "it is a link")
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    if has_conflict(data):
+        raise LockUnreadable(file, "it has conflict marks")
+    try:
+        return _parse(json.loads(data))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise LockUnreadable(file, "it is no lock of this version of archit") from error
+
+
+def _parse(table: dict[str, Any]) -> Lock:
+    if table["format"] != LOCK_FORMAT:
+        raise ValueError(table["format"])
+    files = {path: FileHash(**known) for path, known in table["files"].items()}
+    lock = Lock(Origin(**table["made_from"]), files, dict(table.get("adopted", {})))
+    texts = [*lock.origin.sources.values(), *lock.adopted.values(), *lock.origin.versions.values()]
+    texts += [text for known in files.values() for text in asdict(known).values()]
+    texts += [lock.origin.declared, lock.origin.spec, lock.origin.entry, lock.origin.templates]
+    paths = [*files, *lock.adopted, *lock.origin.sources]
+    if not all(isinstance(text, str) for text in texts) or LOCK_NAME in {*files, *lock.adopted}:
+        raise ValueError(texts)
+    if not all(is_plain(part) for path in paths for part in path.split("/")):
+        raise ValueError(paths)
+    return lock
+
+
+def _sorted(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: dict(sorted(value.items())) if isinstance(value, dict) else value for key, value in table.items()}
+
+
+def _drop_empty(table: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in table.items() if value}
