@@ -5,7 +5,7 @@ its traceback. What a command needs is imported when it is called, so that `arch
 once.
 """
 
-from . import generating, judging, showing, starting
+from . import commands
 from .app import main
 
-__all__ = ["generating", "judging", "main", "showing", "starting"]
+__all__ = ["commands", "main"]

@@ -6,41 +6,16 @@ from typing import Any
 
 import click
 
-from ..disk.places import was_interrupted
+from ..disk.places import interrupted
 from ..errors import WriteRefused
 from ..regeneration.freshness import Kind, Status
 from ..regeneration.spec import Spec
-from .app import (
-    DIFFERENT,
-    DONE,
-    ERROR,
-    command,
-    complain,
-    git_add,
-    jobs_option,
-    late,
-    main,
-    name_argument,
-    names_argument,
-    read,
-    shown,
-    spec_option,
-    tracked_option,
-)
+from .app import DIFFERENT, DONE, ERROR, complain, late
+from .common import command, git_add, read, shown
 from .judging import judge, mends, print_unverified, with_git
 from .progress import progress
 
-OVERWRITE = "Replace files that were edited by hand, or that archit did not write; a backup is kept (FILE.orig)."
 
-
-@main.command()
-@names_argument
-@spec_option
-@click.option("--force", is_flag=True, help="Compile fresh packages, too.")
-@click.option("--overwrite", is_flag=True, help=OVERWRITE)
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and why; compile nothing.")
-@tracked_option
-@jobs_option
 def generate(
     names: Sequence[str],
     spec_file: Path | None,
@@ -50,11 +25,7 @@ def generate(
     tracked: bool,
     jobs: int,
 ) -> int:
-    """Compile what is stale among the models of the spec (or among those named), and write the packages.
-
-    The surgeries that the spec names are run, with all that they import. Exit codes: 0 done, 1 a file edited by hand
-    is in the way, 2 an error.
-    """
+    """`archit generate`."""
     spec = read(spec_file)
     statuses = judge(spec, names)
     todo = [status for status in statuses if force or not status.fresh]
@@ -70,16 +41,8 @@ def generate(
     return code if code == ERROR or not tracked else max(code, _unstaged(spec, names, written))
 
 
-@main.command()
-@name_argument
-@click.argument("files", nargs=-1, metavar="[FILE ...]")
-@spec_option
 def adopt(name: str, files: Sequence[str], spec_file: Path | None) -> int:
-    """Make emitted files yours: archit writes them no more, and the lock says so.
-
-    FILE is a path, or a name inside the package; without one, all files are adopted that were edited by hand. Delete
-    an adopted file to hand it back.
-    """
+    """`archit adopt`."""
     spec = read(spec_file)
     (model,) = spec.select([name])
     late("regeneration.freshness").refuse_links(spec, model.package)
@@ -111,14 +74,15 @@ def _tell(todo: Sequence[Status], statuses: Sequence[Status]) -> int:
 
 def _clear_up(statuses: Sequence[Status]) -> None:
     """What a writer that was killed left beside packages that are fresh."""
-    for status in statuses:
-        if was_interrupted(status.package):
-            with late("disk.writer").at_work(status.package.parent, status.package):
-                pass
+    for package in interrupted(status.package for status in statuses):
+        with late("disk.writer").at_work(package.parent, package):
+            pass
 
 
 def _generate(spec: Spec, todo: Sequence[Status], overwrite: bool, jobs: int) -> tuple[int, list[Path]]:
     """The exit code, and the packages that changed."""
+    if not todo:
+        return DONE, []
     names = [status.name for status in todo if not status.has(Kind.EXTRA)]
     results, written = [], []
     with progress(len(names)) as shows:

@@ -10,39 +10,13 @@ import click
 
 from ..regeneration.freshness import Examiner, Kind, Problem, Status
 from ..regeneration.spec import Spec
-from .app import (
-    DIFFERENT,
-    DONE,
-    ERROR,
-    command,
-    complain,
-    git_add,
-    jobs_option,
-    late,
-    main,
-    names_argument,
-    read,
-    shown,
-    spec_option,
-    tracked_option,
-)
+from .app import DIFFERENT, DONE, ERROR, complain, late
+from .common import command, git_add, read, shown
 from .progress import progress
 
-FORMATS = ("text", "json", "github", "junit")
 
-
-@main.command()
-@names_argument
-@spec_option
-@click.option("--diff", "with_diff", is_flag=True, help="Compile what is not fresh, in memory, and show what differs.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="For people or for machines.")
-@tracked_option
-@jobs_option
 def check(names: Sequence[str], spec_file: Path | None, with_diff: bool, form: str, tracked: bool, jobs: int) -> int:
-    """Say which packages are stale, missing, extra or edited by hand, and why. Runs nothing, writes nothing.
-
-    Only with --diff the surgeries are run. Exit codes: 0 fresh, 1 not, 2 an error.
-    """
+    """`archit check`."""
     spec = read(spec_file)
     statuses = judge(spec, names)
     diffs, failed = _compiled(spec, statuses, jobs) if with_diff else ({}, [])

@@ -5,43 +5,39 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
 
-from .app import DIFFERENT, DONE, jobs_option, late, main, name_argument, names_argument, read, spec_option
+from ..regeneration.jobs import run, work
+from ..regeneration.upgrade import judged
+from .app import DIFFERENT, DONE
+from .common import read
 from .progress import progress
 
 UNBOUNDED = 10_000
 
 
-@main.command()
-@name_argument
-@spec_option
 def diff(name: str, spec_file: Path | None) -> int:
-    """Show what the surgery of a model changes, as a tree, and which classes will be emitted."""
+    """`archit diff`."""
     spec = read(spec_file)
     spec.select([name])
     with progress(1) as shows:
         shows.started(name)
-        found = late("regeneration.jobs").work().difference(spec, name)
+        found = work().difference(spec, name)
     _print_tree(found)
     return DONE
 
 
-@main.command("upgrade-report")
-@names_argument
-@spec_option
-@jobs_option
 def upgrade_report(names: Sequence[str], spec_file: Path | None, jobs: int) -> int:
-    """Compile every model on the installed transformers, in memory, and show what that changes; writes nothing.
-
-    Exit codes: 0 all the same, 1 not, 2 an error.
-    """
+    """`archit upgrade-report`."""
     spec = read(spec_file)
     chosen = [model.name for model in spec.select(names)]
     with progress(len(chosen)) as shows:
         lines = []
-        for result in late("regeneration.jobs").run("preview", spec, chosen, jobs, shows.started):
+        for result in run("preview", spec, chosen, jobs, shows.started):
             shows.finished(result.name)
-            lines.append(late("regeneration.upgrade").judged(spec, result))
+            lines.append(judged(spec, result))
     for line in sorted(lines, key=lambda line: chosen.index(line.name)):
         click.echo(f"{line.name}: {line.verdict}{f' ({line.why})' if line.why else ''}")
         click.echo(line.diff, nl=False)
@@ -50,12 +46,8 @@ def upgrade_report(names: Sequence[str], spec_file: Path | None, jobs: int) -> i
 
 def _print_tree(found: Any) -> None:
     """Print a `Difference`: its changes nested by path, each branch of one step drawn as one line."""
-    from rich.console import Console
-    from rich.text import Text
-    from rich.tree import Tree
-
     tree = Tree(Text(found.declared, style="bold"))
-    _grow(tree, _nest((change.path, change.describe()) for change in found.changes), Text)
+    _grow(tree, _nest((change.path, change.describe()) for change in found.changes))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = UNBOUNDED  # a tree is cut at this width, even with soft_wrap
@@ -76,9 +68,9 @@ def _nest(notes: Any) -> dict[str, Any]:
     return tree
 
 
-def _grow(tree: Any, branch: dict[str, Any], text: Any) -> None:
+def _grow(tree: Tree, branch: dict[str, Any]) -> None:
     for note in branch.get("", ()):
-        tree.add(text(note, style="yellow"))
+        tree.add(Text(note, style="yellow"))
     for name, inner in branch.items():
         if not name:
             continue
@@ -87,6 +79,5 @@ def _grow(tree: Any, branch: dict[str, Any], text: Any) -> None:
             ((step, inner),) = inner.items()
             label = f"{label}.{step}"
         notes = inner.pop("", [])
-        _grow(
-            tree.add(text.assemble((label, "cyan"), (f": {'; '.join(notes)}" if notes else "", "yellow"))), inner, text
-        )
+        told = f": {'; '.join(notes)}" if notes else ""
+        _grow(tree.add(Text.assemble((label, "cyan"), (told, "yellow"))), inner)

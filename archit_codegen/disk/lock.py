@@ -123,7 +123,7 @@ def _parse(table: dict[str, Any]) -> Lock:
     files = {path: FileHash(**known) for path, known in table["files"].items()}
     lock = Lock(Origin(**table["made_from"]), files, dict(table.get("adopted", {})))
     texts = [*lock.origin.sources.values(), *lock.adopted.values(), *lock.origin.versions.values()]
-    texts += [text for known in files.values() for text in asdict(known).values()]
+    texts += [text for known in files.values() for text in (known.text, known.meaning)]
     texts += [lock.origin.declared, lock.origin.spec, lock.origin.entry, lock.origin.templates]
     paths = [*files, *lock.adopted, *lock.origin.sources]
     if not all(isinstance(text, str) for text in texts) or LOCK_NAME in {*files, *lock.adopted}:

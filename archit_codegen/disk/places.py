@@ -6,6 +6,7 @@
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 ROLES = ("new", "swap", "old")
@@ -16,6 +17,13 @@ def sibling(package: Path, role: str) -> Path:
     return package.with_name(f".{package.name}.archit-{role}")
 
 
-def was_interrupted(package: Path) -> bool:
-    """Whether a writer that was killed, or one that is at work, has something beside the package."""
-    return any(os.path.lexists(sibling(package, role)) for role in ROLES)
+def interrupted(packages: Iterable[Path]) -> list[Path]:
+    """The packages beside which a writer that was killed, or one that is at work, has something."""
+    packages = list(packages)
+    found = {folder: _names(folder) for folder in {package.parent for package in packages}}
+    return [p for p in packages if found[p.parent] and any(sibling(p, r).name in found[p.parent] for r in ROLES)]
+
+
+def _names(folder: Path) -> set[str]:
+    """The hidden names in a folder."""
+    return {entry.name for entry in os.scandir(folder) if entry.name.startswith(".")} if folder.is_dir() else set()

@@ -109,7 +109,7 @@ class Examiner:
 
     def sources(self, model: ModelSpec) -> dict[str, str]:
         """The hashes of a model's inputs as they are now, by path."""
-        return {path: self._digest(path) for path in self._listed(model)}
+        return {path: self.digest_of(path) for path in self._listed(model)}
 
     def _made(self, package: Path) -> bool:
         try:
@@ -125,12 +125,12 @@ class Examiner:
         if origin.entry != model.entry():
             yield Problem(Kind.STALE, f"the spec of {model.name} changed")
         for path, was in origin.sources.items():
-            now = self._digest(path)
+            now = self.digest_of(path)
             if now != was:
                 yield Problem(Kind.STALE, f"{path} {'changed' if now else 'is gone'}")
         for path in self._listed(model):
             if path not in origin.sources:
-                yield Problem(Kind.STALE, f"{path} is {'new' if self._digest(path) else 'not there'}")
+                yield Problem(Kind.STALE, f"{path} is {'new' if self.digest_of(path) else 'not there'}")
         # Another version brings other templates; that is for the versions to say.
         if not differs and origin.templates != templates_digest():
             yield Problem(Kind.STALE, "the templates changed")
@@ -141,7 +141,7 @@ class Examiner:
         found = {file for pattern in model.inputs for file in _files(root, pattern)}
         return sorted(file.relative_to(root).as_posix() for file in found)
 
-    def _digest(self, path: str) -> str:
+    def digest_of(self, path: str) -> str:
         """The hash of a file of the project; empty if it is not there."""
         if path not in self._digests:
             file = self.spec.root / path
@@ -195,4 +195,4 @@ def _file(file: Path, path: str, known: FileHash) -> Iterator[Problem]:
 
 def _is_link(file: Path, path: str) -> bool:
     """Whether a file of a package, or a folder on the way to it, is a link."""
-    return any(place.is_symlink() for place in [file, *list(file.parents)[: path.count("/")]])
+    return any(place.is_symlink() for place in (file, *(file.parents[depth] for depth in range(path.count("/")))))
