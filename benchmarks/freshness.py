@@ -28,7 +28,7 @@ LIMITS = {"archit check": 10, "archit generate": 10, "archit --help": 6}
 def main(models: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve() / "project"
-        project(root, models)
+        project(root, models, more='required-version = ">=0.1,<0.2"')
         times: dict[str, list[tuple[float, float]]] = {name: [] for name in COMMANDS}
         for _ in range(ROUNDS):
             for name, arguments in COMMANDS.items():

@@ -19,7 +19,6 @@ OWNERS = {
     "click": ("cli",),
     "rich": ("cli",),
     "filelock": ("disk.tree",),
-    "packaging": ("regeneration.required",),
 }
 """The modules (or the beginnings of their names) that may import a library."""
 

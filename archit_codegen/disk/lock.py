@@ -3,8 +3,11 @@
 No date and no path of a machine stands in it: two people who generate the same package write the same lock.
 """
 
+import errno
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +20,7 @@ LOCK_NAME = "archit.lock"
 LOCK_FORMAT = 2
 BYTECODE = "__pycache__"
 BINARY_WITHIN = 8000
+NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 CONFLICT = (b"<<<<<<< ", b">>>>>>> ")
 
 
@@ -86,6 +90,22 @@ def digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
+def read_regular(file: str | Path) -> bytes | None:
+    """The bytes of a regular file; ``None`` for anything else, a link included.
+
+    Raises:
+        FileNotFoundError: there is nothing of this name.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | NOT_THROUGH_LINKS)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise FileNotFoundError(*error.args) from None
+        return None
+    with os.fdopen(descriptor, "rb") as stream:
+        return stream.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+
 def is_plain(part: str) -> bool:
     """Whether a part of a path names something in its folder, and nothing else."""
     return part not in {"", ".", "..", BYTECODE} and not any(mark in part for mark in "/\\:\0\r\n")
@@ -103,12 +123,12 @@ def read_lock(package: Path) -> Lock | None:
         LockUnreadable: it is there and cannot be read, or names files outside the package.
     """
     file = package / LOCK_NAME
-    if file.is_symlink():
-        raise LockUnreadable(file, "it is a link")
     try:
-        data = file.read_bytes()
+        data = read_regular(file)
     except FileNotFoundError:
         return None
+    if data is None:
+        raise LockUnreadable(file, "it is a link, or no file")
     if has_conflict(data):
         raise LockUnreadable(file, "it has conflict marks")
     try:

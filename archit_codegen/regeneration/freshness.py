@@ -8,7 +8,7 @@ from functools import cached_property
 from os.path import lexists, relpath
 from pathlib import Path
 
-from ..disk.lock import LOCK_NAME, FileHash, Lock, Origin, digest, has_conflict, read_lock
+from ..disk.lock import LOCK_NAME, FileHash, Lock, Origin, digest, has_conflict, read_lock, read_regular
 from ..errors import LockUnreadable, SpecError
 from ..installed import differing, versions
 from ..templating import templates_digest
@@ -63,6 +63,7 @@ class Examiner:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self._digests: dict[str, str] = {}
+        self._inside: set[Path] = set()
 
     @cached_property
     def installed(self) -> dict[str, str]:
@@ -77,7 +78,7 @@ class Examiner:
     def examine(self, model: ModelSpec) -> Status:
         """Judge one model's package."""
         package = model.package
-        refuse_links(self.spec, package)
+        self._refuse_links(package)
         if not package.is_dir():
             return Status(model.name, package, (Problem(Kind.MISSING, "the package is missing"),))
         try:
@@ -110,6 +111,11 @@ class Examiner:
     def sources(self, model: ModelSpec) -> dict[str, str]:
         """The hashes of a model's inputs as they are now, by path."""
         return {path: self.digest_of(path) for path in self._listed(model)}
+
+    def _refuse_links(self, package: Path) -> None:
+        if package.parent not in self._inside or package.is_symlink():
+            refuse_links(self.spec, package)
+            self._inside.add(package.parent)
 
     def _made(self, package: Path) -> bool:
         try:
@@ -145,7 +151,10 @@ class Examiner:
         """The hash of a file of the project; empty if it is not there."""
         if path not in self._digests:
             file = self.spec.root / path
-            self._digests[path] = digest(file.read_bytes()) if file.is_file() else ""
+            try:
+                self._digests[path] = digest(file.read_bytes())
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                self._digests[path] = ""
         return self._digests[path]
 
 
@@ -160,7 +169,7 @@ def refuse_links(spec: Spec, package: Path) -> None:
     Raises:
         SpecError: names the path and where it leads.
     """
-    if package.is_symlink() or not package.resolve().is_relative_to(spec.root.resolve()):
+    if package.is_symlink() or not package.resolve().is_relative_to(spec.root):
         raise SpecError(
             spec.file, f"{package.relative_to(spec.root)} leads to {package.resolve()} by a link; write into a folder"
         )
@@ -184,15 +193,16 @@ def _emitted(package: Path, lock: Lock) -> Iterator[Problem]:
 
 
 def _file(file: Path, path: str, known: FileHash) -> Iterator[Problem]:
-    if not lexists(file):
+    try:
+        data = None if _behind_link(file, path) else read_regular(file)
+    except FileNotFoundError:
         yield Problem(Kind.MISSING, f"{path} is missing", path)
         return
-    data = file.read_bytes() if file.is_file() and not _is_link(file, path) else None
     if data is None or not known.is_of(data):
         why = "has conflict marks" if data is not None and has_conflict(data) else "was edited by hand"
         yield Problem(Kind.EDITED, f"{path} {why}", path)
 
 
-def _is_link(file: Path, path: str) -> bool:
-    """Whether a file of a package, or a folder on the way to it, is a link."""
-    return any(place.is_symlink() for place in (file, *(file.parents[depth] for depth in range(path.count("/")))))
+def _behind_link(file: Path, path: str) -> bool:
+    """Whether a folder on the way from the package to a file is a link."""
+    return any(file.parents[depth].is_symlink() for depth in range(path.count("/")))

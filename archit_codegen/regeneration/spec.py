@@ -16,8 +16,8 @@ SPEC_NAME, PROJECT_NAME = "archit.toml", "pyproject.toml"
 LISTED = 10
 IDENTIFIER = "a lower-case Python identifier (a-z, 0-9, _) and no keyword"
 ENDING = "the end of a Python identifier (A-Z, a-z, 0-9, _ only)"
-VERSIONS = "a version specifier such as '>=0.1,<0.2'"
-SPECIFIER = r"\s*(===|==|!=|~=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*"
+VERSIONS = "one clause or several such as '>=0.1,<0.2', with the signs >=, <=, ==, !=, > and <"
+CLAUSE = r"\s*(==|!=|<=|>=|<|>)\s*[0-9]+(\.[0-9]+)*\s*"
 MODELS = "model"
 OUTPUT = "The folder that packages are written into, each as a folder of its own."
 
@@ -78,7 +78,7 @@ class Spec:
         "The versions of archit_codegen that may be used, such as '>=0.1,<0.2'.",
         name="required-version",
         default=None,
-        pattern=f"{SPECIFIER}(,{SPECIFIER})*",
+        pattern=f"{CLAUSE}(,{CLAUSE})*",
         rule=VERSIONS,
     )
 
