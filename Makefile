@@ -34,8 +34,8 @@ lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-golden: $(READY) ## write the golden files anew (CASES="name ..." for some of them)
-	$(BIN)/python -m tests.golden_update $(CASES)
+golden: $(READY) ## generate the golden packages anew (CASES="llama_eps ..." for some of them)
+	$(BIN)/archit generate --spec golden/archit.toml --force $(CASES)
 
 matrix-table: $(READY) ## write the table of models and modifications in README.md anew (minutes)
 	$(BIN)/python -m tests.matrix_table

@@ -19,6 +19,7 @@ OWNERS = {
     "click": ("cli",),
     "rich": ("cli",),
     "filelock": ("disk.tree",),
+    "pytest": ("pytest_plugin",),
 }
 """The modules (or the beginnings of their names) that may import a library."""
 
@@ -29,6 +30,7 @@ PIPELINE = {"compiler", "transfer", "emission", "assembly", "heads", "headed", "
 LATE = {"cli", "__init__"}
 FACTS = {"", "errors", "installed", "templating"}
 LAYERS = {
+    "pytest_plugin": set(),
     "cli": {"cli", "regeneration", "disk", *FACTS},
     "regeneration": {"regeneration", "declaration", "disk", *FACTS},
     "declaration": {"declaration", "disk", *FACTS},

@@ -72,16 +72,16 @@ def preview(spec: Spec, name: str) -> Result:
     return Result(name, model.package, outcome, emission.package.root_class, emission.notes, difference)
 
 
-def _compiled(model: ModelSpec, root: Path) -> Package:
-    declared = declared_class(model, root)
-    options: dict[str, Any] = {"name": model.name, "suffix": model.suffix, "user_code": model.user_code}
-    if model.config is None:
-        live, heads = run_surgery(model, root), head_classes(model, root)
-        return compile_model(live, declared, **options, heads=heads, templates=model.templates)
-    if model.heads:
-        raise InvalidDeclaration(f"{model.name}: a spec has heads for a surgery without `config` only.")
-    build, config = config_surgery(model, root), read_config(model.config, root, declared)
-    return compile_surgery(build, config, declared, **options)
+def imported(spec: Spec, name: str) -> Result:
+    """Import the package of one model as it stands on disk; what goes wrong is told, not raised."""
+    (model,) = spec.select([name])
+    try:
+        refuse_links(spec, model.package)
+        files = {f"{name}/{path.name}": path.read_text("utf-8") for path in sorted(model.package.glob("*.py"))}
+        Package(name, files, "").load()
+    except Exception as error:  # the user may have adopted a file of it: whatever it raises is theirs to see
+        return Result(name, model.package, Outcome.FAILED, f"{type(error).__name__}: {error}")
+    return Result(name, model.package, Outcome.UNCHANGED, "")
 
 
 def difference(spec: Spec, name: str) -> Difference:

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from typing import Any
 
 from ..errors import NotInstalled
@@ -67,13 +66,17 @@ def _give_up(tasks: dict[Future[Result], str]) -> None:
 def _in_process(started: Callable[[str], None], action: str, spec: Spec, name: str, options: dict[str, Any]) -> Result:
     """A process for each model: what one surgery leaves behind never reaches the next, and a crash takes only one."""
     started(name)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_quiet) as process:
+    with pool() as process:
         try:
-            return process.submit(partial(_perform, action, spec, name, **options)).result()
+            return process.submit(perform, action, spec, name, **options).result()
         except BrokenProcessPool:
             (model,) = spec.select([name])
             return Result(name, model.package, Outcome.FAILED, "its process died (killed, or out of memory)")
+
+
+def pool() -> ProcessPoolExecutor:
+    """One process, made afresh, to `perform` in."""
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet)
 
 
 def _quiet() -> None:
@@ -82,6 +85,7 @@ def _quiet() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-def _perform(action: str, spec: Spec, name: str, **options: Any) -> Result:
+def perform(action: str, spec: Spec, name: str, **options: Any) -> Result:
+    """What `run` does with each model, in a process of `pool`."""
     result: Result = getattr(work(), action)(spec, name, **options)
     return result
