@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -12,29 +13,28 @@ class Progress:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.begun: list[str] = []
-        self.done = 0
-        self.status: object | None = None
+        self.begun = self.done = 0
+        self.running: list[str] = []
+        self.status: Any = None
 
     def started(self, name: str) -> None:
         """A model is being compiled from now on."""
-        self.begun.append(name)
+        self.begun += 1
+        self.running.append(name)
         if self.status is None:
-            click.echo(f"[{len(self.begun)}/{self.total}] {name}: compiling", err=True)
+            click.echo(f"[{self.begun}/{self.total}] {name}: compiling", err=True)
         else:
             self._update()
 
     def finished(self, name: str) -> None:
         """A model is done, well or not."""
         self.done += 1
-        self.begun.remove(name)
-        self.begun.insert(0, name)
+        self.running.remove(name)
         if self.status is not None:
             self._update()
 
     def _update(self) -> None:
-        running = ", ".join(self.begun[self.done :])
-        self.status.update(f"{self.done} of {self.total} done; compiling {running}")  # type: ignore[union-attr]
+        self.status.update(f"{self.done} of {self.total} done; compiling {', '.join(self.running)}")
 
 
 @contextmanager
