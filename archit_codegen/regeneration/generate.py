@@ -10,7 +10,7 @@ from ..declaration.difference import Difference
 from ..declaration.package import Package
 from ..disk.lock import Origin
 from ..disk.writer import write_package
-from ..errors import ArchitError, SpecError, WriteRefused
+from ..errors import ArchitError, SpecError, ValidationFailed, WriteRefused
 from .comparing import package_diff
 from .freshness import Examiner, refuse_links
 from .imports import ProjectFinder, project_imports
@@ -80,7 +80,8 @@ def imported(spec: Spec, name: str) -> Result:
         files = {f"{name}/{path.name}": path.read_text("utf-8") for path in sorted(model.package.glob("*.py"))}
         Package(name, files, "").load()
     except Exception as error:  # the user may have adopted a file of it: whatever it raises is theirs to see
-        return Result(name, model.package, Outcome.FAILED, f"{type(error).__name__}: {error}")
+        reason = error.reason if isinstance(error, ValidationFailed) else f"{type(error).__name__}: {error}"
+        return Result(name, model.package, Outcome.FAILED, reason)
     return Result(name, model.package, Outcome.UNCHANGED, "")
 
 
