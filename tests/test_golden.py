@@ -9,7 +9,9 @@ import pytest
 
 from archit_codegen.disk.lock import Origin, read_lock
 from archit_codegen.disk.writer import write_package
+from archit_codegen.regeneration.freshness import Examiner
 from archit_codegen.regeneration.golden import expected, report, update
+from archit_codegen.regeneration.spec import read_spec
 from tests.goldens import CASES, GOLDEN, MODELS, case_module, compiled
 from tests.judge import judge
 from tests.models import inputs_for
@@ -53,6 +55,12 @@ def test_the_gallery_is_complete() -> None:
     assert [path.parent.name for path in sorted(GOLDEN.glob("*/expected"))] == CASES
     assert [path.parent.name for path in sorted(GOLDEN.glob("*/case.py"))] == CASES
     assert all(model.output == GOLDEN / case / "expected" for case, model in MODELS.items())
+
+
+def test_the_gallery_is_fresh() -> None:
+    """As for any project: after a change of templates or cases, `make golden` makes its locks say so."""
+    found = Examiner(read_spec(GOLDEN / "archit.toml")).models()
+    assert {status.name: status.problems for status in found if not status.fresh} == {}
 
 
 def test_the_report_names_files_and_shows_lines(tmp_path: Path) -> None:
