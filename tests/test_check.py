@@ -1,6 +1,7 @@
 """`archit check`, `generate` and `adopt` on packages that stand there already: what they say, and what they write."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,7 +195,7 @@ def test_a_package_that_is_archits_alone_goes_as_a_whole(root: Path) -> None:
 
 
 def test_what_a_killed_writer_left_is_cleared_though_nothing_is_stale(root: Path) -> None:
-    Path("models/.m1.archit-swap").mkdir()
+    shutil.copytree("models/m1", "models/.m1.archit-swap")
     Path("models/.m1.archit-swap/saved.txt").write_text("saved while it was exchanged")
     assert archit("check").exit_code == 0
     assert archit("generate").stdout == "nothing is stale\n"

@@ -137,7 +137,10 @@ def test_a_folder_without_lock(tmp_path: Path) -> None:
 
 GOOD = Lock(Origin(), {"x.py": FileHash("sha256:0")}, {}).dump().decode()
 CONFLICT = f"<<<<<<< HEAD\n{GOOD}=======\n>>>>>>> theirs\n"
-HOSTILE = [GOOD.replace("x.py", path) for path in ("../../x", "/x", "sub/../../x", "a\\\\..\\\\b", LOCK_NAME, "")]
+HOSTILE = [
+    GOOD.replace("x.py", path)
+    for path in ("../../x", "/x", "sub/../../x", "a\\\\..\\\\b", LOCK_NAME, "", "\\u001b[2J")
+]
 WRONG = [GOOD.replace('"format": 2', '"format": 99'), GOOD.replace('"sha256:0"', "3"), GOOD.replace('"text"', '"txt"')]
 
 

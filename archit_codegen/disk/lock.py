@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,8 @@ LOCK_FORMAT = 2
 BYTECODE = "__pycache__"
 BINARY_WITHIN = 8000
 NOT_THROUGH_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""What could end a line or command a terminal, in a message that names a path."""
 CONFLICT = (b"<<<<<<< ", b">>>>>>> ")
 
 
@@ -107,8 +110,13 @@ def read_regular(file: str | Path) -> bytes | None:
 
 
 def is_plain(part: str) -> bool:
-    """Whether a part of a path names something in its folder, and nothing else."""
-    return part not in {"", ".", "..", BYTECODE} and not any(mark in part for mark in "/\\:\0\r\n")
+    """Whether a part of an emitted file's path names something in its folder, on any system, and nothing else."""
+    return part not in {"", ".", "..", BYTECODE} and not CONTROL.search(part) and not {*part} & {*"/\\:"}
+
+
+def _is_inside(path: str) -> bool:
+    """Whether the path of a source, which may have any name the user gave it, stays in the project."""
+    return not CONTROL.search(path) and not {"", ".", ".."} & {*path.split("/")}
 
 
 def has_conflict(data: bytes) -> bool:
@@ -145,11 +153,13 @@ def _parse(table: dict[str, Any]) -> Lock:
     texts = [*lock.origin.sources.values(), *lock.adopted.values(), *lock.origin.versions.values()]
     texts += [text for known in files.values() for text in (known.text, known.meaning)]
     texts += [lock.origin.declared, lock.origin.spec, lock.origin.entry, lock.origin.templates]
-    paths = [*files, *lock.adopted, *lock.origin.sources]
+    paths = [*files, *lock.adopted]
     if not all(isinstance(text, str) for text in texts) or LOCK_NAME in {*files, *lock.adopted}:
         raise ValueError(texts)
     if not all(is_plain(part) for path in paths for part in path.split("/")):
         raise ValueError(paths)
+    if not all(map(_is_inside, lock.origin.sources)):
+        raise ValueError(lock.origin.sources)
     return lock
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import LockUnreadable
 from . import tree
-from .lock import LOCK_NAME, read_lock
+from .lock import LOCK_NAME, FileHash, read_lock
 from .places import sibling
 
 BACKUP = ".orig"
@@ -132,14 +132,22 @@ def _bring_home(past: Path, package: Path) -> None:
         lock = None
     ours = lock.files if lock else {}
     for path, is_directory in tree.entries(past):
-        there = package / path
-        if is_directory or path == LOCK_NAME:
-            continue
-        data = tree.read(past / path)
-        if not os.path.lexists(there):
-            # Gone from the new package because archit wants it no more; unless it was edited meanwhile.
-            if data is None or path not in ours or not ours[path].is_of(data):
-                there.parent.mkdir(parents=True, exist_ok=True)
-                tree.link_or_copy(past / path, there)
-        elif data is not None and data != tree.read(there) and not (path in ours and ours[path].is_of(data)):
-            back_up(package, path, data)
+        # One file under two names is there already, and may be too large to be read.
+        if not is_directory and path != LOCK_NAME and not _is_same(past / path, package / path):
+            _bring(past, package, path, ours.get(path))
+    tree.sync_tree(package)
+
+
+def _bring(past: Path, package: Path, path: str, ours: FileHash | None) -> None:
+    data, there = tree.read(past / path), package / path
+    if ours is not None and data is not None and ours.is_of(data):
+        return  # as archit wrote it: replaced, or wanted no more
+    if not os.path.lexists(there):
+        there.parent.mkdir(parents=True, exist_ok=True)
+        tree.link_or_copy(past / path, there)
+    elif data is not None and data != tree.read(there):
+        back_up(package, path, data)
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    return os.path.lexists(second) and os.path.samestat(first.lstat(), second.lstat())

@@ -57,6 +57,8 @@ def link_or_copy(old: Path, new: Path) -> None:
         os.link(old, new, follow_symlinks=False)
     except OSError:
         shutil.copy2(old, new, follow_symlinks=False)
+        if not new.is_symlink():
+            sync(new)
 
 
 def write_synced(file: Path, data: bytes) -> None:
@@ -79,9 +81,9 @@ def sync_tree(root: Path) -> None:
     sync(root)
 
 
-def sync(directory: Path) -> None:
-    """Have the names in a directory reach the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Have the names in a directory, or the bytes of a file, reach the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -71,6 +71,8 @@ def remove_package(package: Path, *, overwrite: bool = False) -> bool:
         WriteRefused: an emitted file was edited by hand; with ``overwrite`` it stays, as the user's.
     """
     with at_work(package.parent, package):
+        if not package.is_dir():  # another process did it meanwhile
+            return True
         old = _known(package, overwrite)
         losses = _losses(package, old, {})
         if losses and not overwrite:

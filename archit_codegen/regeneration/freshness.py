@@ -99,7 +99,9 @@ class Examiner:
                 continue
             for file in sorted(output.glob(f"*/{LOCK_NAME}")):
                 package = file.parent
-                if package not in wanted and not package.is_symlink() and self._made(package):
+                # What begins with a dot is a writer's, at work or killed; no model has such a name.
+                taken = package in wanted or package.is_symlink() or package.name.startswith(".")
+                if not taken and self._made(package):
                     yield Status(package.name, package, (Problem(Kind.EXTRA, "no model of the spec makes it"),))
 
     def origin_of(self, model: ModelSpec, declared: str, sources: Mapping[str, str]) -> Origin:

@@ -26,7 +26,7 @@ OUTPUT = "The folder that packages are written into, each as a folder of its own
 class ModelSpec:
     """One model: the surgery that makes it, and the package that declares it."""
 
-    name: str = key("The package's name, and the model_type.", pattern="[a-z][a-z0-9_]*", rule=IDENTIFIER, emits=False)
+    name: str = key("The package's name, and the model_type.", pattern="[a-z][a-z0-9_]*", rule=IDENTIFIER)
     surgery: str = key(
         "The function that returns the live model: 'folder/file.py:name' or 'package.module:name'. It is run by "
         "`archit generate`, with all that it imports.",

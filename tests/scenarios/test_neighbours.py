@@ -20,7 +20,7 @@ def local(name: str, entry: str) -> str:
 BLACK = local("black", "black -q")
 ISORT = local("isort", "isort -q")
 ISORT_BLACK = local("isort", "isort -q --profile black")
-RUFF = local("ruff", "ruff check --fix -q --select E4,E7,E9,F,I")
+RUFF = local("ruff", "ruff check --no-cache --fix -q --select E4,E7,E9,F,I")
 SPACE = [
     local("trailing", "trailing-whitespace-fixer"),
     local("end", "end-of-file-fixer"),
