@@ -90,7 +90,8 @@ def _generate(spec: Spec, todo: Sequence[Status], overwrite: bool, jobs: int) ->
             "regenerate", spec, names, jobs, shows.started, overwrite=overwrite
         ):
             shows.finished(result.name)
-            _print(spec, result, todo)
+            with shows.aside():
+                _print(spec, result, todo)
             results.append(result)
             written += [result.package] if result.outcome == "written" else []
     removed, refused = _remove([status for status in todo if status.has(Kind.EXTRA)], overwrite)

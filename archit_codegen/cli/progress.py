@@ -33,6 +33,15 @@ class Progress:
         if self.status is not None:
             self._update()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """For printing: the status would be drawn in the middle of it."""
+        if self.status is not None:
+            self.status.stop()
+        yield
+        if self.status is not None:
+            self.status.start()
+
     def _update(self) -> None:
         self.status.update(f"{self.done} of {self.total} done; compiling {', '.join(self.running)}")
 
