@@ -53,12 +53,13 @@ from archit_codegen.cli import main
 
 @atexit.register
 def tell():
-    if "ARCHIT_TEST_LOG" in os.environ:
+    if __name__ == "__main__":
         heavy = {{"torch", "libcst", "black", "jinja2"}} & sys.modules.keys()
         with open(os.environ["ARCHIT_TEST_LOG"], "a") as log:
             print(sys.argv[1], *sorted(heavy), file=log)
 
-main()
+if __name__ == "__main__":
+    main()
 """
 
 

@@ -157,7 +157,7 @@ def test_an_upgrade_report(root: Path) -> None:
 
 def report(root: Path) -> tuple[str, str, str]:
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    line = judged(spec_of(root), preview(spec_of(root), "tiny"))
+    line = judged(preview(spec_of(root), "tiny"))
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
     return line.verdict, line.why, line.diff
 
@@ -166,9 +166,9 @@ def test_a_new_minor_version_in_the_header_is_no_change(root: Path) -> None:
     result = Result("x", root, Outcome.DIFFERENT, "X", (), "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-{}+{}".format(
         "# BertModel of transformers 5.23, modified.\n", "# BertModel of transformers 5.24, modified.\n"
     ))  # fmt: skip
-    assert judged(spec_of(root), result).verdict == "same"
+    assert judged(result).verdict == "same"
     changed = replace(result, diff=result.diff + "+class Y:\n")
-    assert judged(spec_of(root), changed).verdict == "changed source"
+    assert judged(changed).verdict == "changed source"
 
 
 REMOTE = """

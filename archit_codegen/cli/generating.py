@@ -30,7 +30,7 @@ def generate(
     statuses = judge(spec, names)
     todo = [status for status in statuses if force or not status.fresh]
     if dry_run:
-        return _tell(todo, statuses)
+        return _tell(todo)
     _clear_up(statuses)
     code, written = _generate(spec, todo, overwrite, jobs)
     for status in statuses:
@@ -63,7 +63,7 @@ def _inside(package: Path, file: str) -> str:
     return path.relative_to(package).as_posix() if path.is_relative_to(package) else Path(file).as_posix()
 
 
-def _tell(todo: Sequence[Status], statuses: Sequence[Status]) -> int:
+def _tell(todo: Sequence[Status]) -> int:
     for status in todo:
         why = "; ".join(problem.text for problem in status.problems) or "forced"
         click.echo(f"would {'remove' if status.has(Kind.EXTRA) else 'generate'} {status.name} ({why})")

@@ -37,7 +37,7 @@ def upgrade_report(names: Sequence[str], spec_file: Path | None, jobs: int) -> i
         lines = []
         for result in run("preview", spec, chosen, jobs, shows.started):
             shows.finished(result.name)
-            lines.append(judged(spec, result))
+            lines.append(judged(result))
     for line in sorted(lines, key=lambda line: chosen.index(line.name)):
         click.echo(f"{line.name}: {line.verdict}{f' ({line.why})' if line.why else ''}")
         click.echo(line.diff, nl=False)

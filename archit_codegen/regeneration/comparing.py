@@ -17,10 +17,8 @@ def package_diff(package: Path, files: Mapping[str, str], shown: str) -> str:
     adopted = lock.adopted if lock else {}
     wanted = {path.partition("/")[2]: text for path, text in files.items()}
     obsolete = {path: "" for path in (lock.files if lock else {}) if path not in wanted and (package / path).is_file()}
-    pieces = (_diff(package / path, text, f"{shown}/{path}") for path, text in sorted({**wanted, **obsolete}.items()))
-    return "".join(
-        piece for path, piece in zip(sorted({**wanted, **obsolete}), pieces, strict=True) if path not in adopted
-    )
+    every = sorted({**wanted, **obsolete}.items())
+    return "".join(_diff(package / path, text, f"{shown}/{path}") for path, text in every if path not in adopted)
 
 
 def _lock(package: Path) -> Lock | None:

@@ -94,14 +94,14 @@ class Examiner:
     def extras(self) -> Iterator[Status]:
         """Packages that were made from this spec, in the folders it names, for models that are gone from it."""
         wanted = {model.package for model in self.spec.models}
-        for output in sorted({model.output for model in self.spec.models} | {self.spec.output or self.spec.root}):
-            if output == self.spec.root or not output.is_dir():
-                continue
+        outputs = {model.output for model in self.spec.models} | ({self.spec.output} if self.spec.output else set())
+        for output in sorted(outputs):
             for file in sorted(output.glob(f"*/{LOCK_NAME}")):
                 package = file.parent
                 # What begins with a dot is a writer's, at work or killed; no model has such a name.
                 taken = package in wanted or package.is_symlink() or package.name.startswith(".")
                 if not taken and self._made(package):
+                    self._refuse_links(package)
                     yield Status(package.name, package, (Problem(Kind.EXTRA, "no model of the spec makes it"),))
 
     def origin_of(self, model: ModelSpec, declared: str, sources: Mapping[str, str]) -> Origin:

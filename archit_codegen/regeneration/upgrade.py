@@ -7,7 +7,6 @@ from ..disk.lock import read_lock
 from ..errors import LockUnreadable
 from ..installed import differing, versions
 from .results import Outcome, Result
-from .spec import Spec
 
 HEADER = re.compile(r"[-+]# \w+ of \w+( [\d.]+)?, modified\.")
 """The line of an emitted file that names a version, in a diff."""
@@ -23,7 +22,7 @@ class Line:
     diff: str = ""
 
 
-def judged(spec: Spec, result: Result) -> Line:
+def judged(result: Result) -> Line:
     """What a preview on the installed versions says of an upgrade."""
     if result.bad:
         return Line(result.name, "refused", " ".join(result.text.split()))

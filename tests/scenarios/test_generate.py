@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -87,6 +88,22 @@ def test_models_over_processes_and_one_that_dies(project: Repository) -> None:
     assert "wide: StackX in src models/wide" in said and "2 of 3 models failed: " in said
     assert "archit generate dies" in project.archit("check", ok=False)
     assert not (project.root / "src models" / "fails").exists()
+
+
+def test_an_interrupt_of_several(project: Repository) -> None:
+    project.write("surgery/sizes.py", "import time\ntime.sleep(60)\nWIDTH = 5\n")
+    more = project.read("archit.toml").partition("[[model]]")[2].replace('"stack"', '"other"')
+    project.write("archit.toml", f"{project.read('archit.toml')}\n[[model]]{more}")
+    before = project.read(MODEL)
+    run = subprocess.Popen(
+        ["archit", "generate", "--jobs", "2"], cwd=project.root, env=project.environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    time.sleep(15)
+    os.killpg(run.pid, signal.SIGINT)
+    said, _ = run.communicate(timeout=30)
+    assert run.returncode == 130 and "Traceback" not in said, said
+    assert project.read(MODEL) == before and not (project.root / "src models" / "other").exists()
 
 
 def mounted(place: Path, size: str) -> bool:
