@@ -98,7 +98,7 @@ def test_one_failing_model_does_not_stop_the_others(project: Path, monkeypatch: 
     assert result.exit_code == 2 and "second: LinearX in" in result.stdout
     complaints = [line for line in result.stderr.splitlines() if line.startswith("archit: ")]
     assert complaints == [
-        "archit: first: a.b: cannot be said. Do something else.",
+        "archit: first: a.b: cannot be said. Do\\nsomething else.",
         "archit: 1 of 2 models failed: first",
     ]
     assert_one_line(archit("generate", "first"), "first: a.b: cannot be said")
