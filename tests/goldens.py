@@ -36,7 +36,8 @@ def live_model(case: str) -> PreTrainedModel:
 def compiled(case: str) -> tuple[PreTrainedModel, Any]:
     """The live model and its package: compiled once, looked at by several tests."""
     live, model = live_model(case), MODELS[case]
-    return live, archit.compile_model(live, name=model.name, suffix=model.suffix, inputs=inputs_for(live))
+    options = {"name": model.name, "suffix": model.suffix, "heads": model.heads}
+    return live, archit.compile_model(live, inputs=inputs_for(live), **options)
 
 
 def expected(case: str) -> dict[str, str]:

@@ -108,7 +108,7 @@ def test_the_same_files_each_time() -> None:
     _, first = package_of_modified()
     second = compiled(modified())
     assert dict(first.files) == dict(second.files) and list(first.files) == list(second.files)
-    assert first.declared == second.facts and first.classes == second.classes
+    assert first.declared == second.declared and first.classes == second.classes
 
 
 HASHED = """

@@ -164,6 +164,13 @@ def test_templates_of_one_version_changed(root: Path, monkeypatch: pytest.Monkey
     assert reasons(root)["m0"] == ["stale: the templates changed"]
 
 
+def test_the_lock_follows_templates_that_emit_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness, "templates_digest", lambda: "sha256:others")
+    spec = read_spec(root / "archit.toml")
+    generated(spec, spec.models[0], emitted("m0"))
+    assert list(reasons(root)) == ["m1"]
+
+
 def test_the_lock_stays_where_versions_alone_differ(root: Path) -> None:
     spec = read_spec(root / "archit.toml")
     lock = root / "models" / "m0" / LOCK_NAME

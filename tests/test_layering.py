@@ -33,6 +33,7 @@ LAYERS = {
     "pytest_plugin": set(),
     "cli": {"cli", "regeneration", "disk", *FACTS},
     "regeneration": {"regeneration", "declaration", "disk", *FACTS},
+    "instantiation": {"instantiation", "declaration", "errors"},
     "declaration": {"declaration", "disk", *FACTS},
     "disk": {"disk", "errors"},
     "installed": {""},

@@ -39,6 +39,8 @@ inputs = [
     "data/*.json",
 ]
 trust_remote_code = true
+config = "configs/small.json"
+heads = ["token-classification"]
 """
 WRONG = [
     ("required-version", "required_version", 2, "unknown key 'required_version' (did you mean 'required-version'?)"),

@@ -111,8 +111,9 @@ def _print(spec: Spec, result: Any, todo: Sequence[Status]) -> None:
     elif result.outcome == "refused":
         click.echo(result.diff, nl=False)
         complain(f"{result.name}: {result.text}")
-        status = next(status for status in todo if status.name == result.name)
-        click.echo(f"archit: {result.name}: {'   or: '.join(mends(spec, status))}", err=True)
+        edited = [status for status in todo if status.name == result.name and status.has(Kind.EDITED)]
+        ways = mends(spec, *edited) if edited else (command(spec, "generate", "--overwrite", result.name),)
+        click.echo(f"archit: {result.name}: {'   or: '.join(ways)}", err=True)
     else:
         said = "" if result.outcome == "written" else " (its text is the same)"
         click.echo(f"{result.name}: {result.text} in {shown(result.package)}{said}")

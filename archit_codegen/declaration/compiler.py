@@ -79,7 +79,7 @@ def compile_model(
     options = replace(options_of(name, suffix, user_code), roots=roots)
     live = with_pooler(live) if tasks else live
     model = opened(live, declared, changed=not tasks)
-    package, emitted = Package(name, {}, "", facts=_facts(model[0])), None
+    package, emitted = Package(name, {}, "", declared=_declared(model[0])), None
     if model[1].edits:
         package, emitted = packaged(model, options, inputs)
     if not tasks:
@@ -112,10 +112,21 @@ def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> O
         raise InvalidDeclaration(
             f"The live model is just what {bench.declared.__name__} declares: nothing to compile."
         )
-    emitted, validation = _validated(bench, delta, options, inputs)
-    declared_name = f"{bench.declared.__module__}:{bench.declared.__qualname__}"
+    return bench, delta
+
+
+def packaged(
+    model: Opened, options: Options, inputs: Mapping[str, Any] | None, others: Sequence[Opened] = ()
+) -> tuple[Package, Emitted]:
+    """The package of one model, read with ``others`` made by the same surgery at other configs."""
+    bench, delta = model
+    emitted, validation = _validated(bench, delta, options, inputs, others)
     notes = (*validation.notes, *unused_children(delta, emitted.files))
-    return Package(name, emitted.files, emitted.root, emitted.classes, notes, declared_name)
+    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
+
+
+def _declared(bench: Workbench) -> str:
+    return f"{bench.declared.__module__}:{bench.declared.__qualname__}"
 
 
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:

@@ -1,7 +1,7 @@
 """The result of a compilation: files in memory, to be written or imported."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -15,8 +15,8 @@ from .loading import load_package
 @dataclass(frozen=True)
 class Package:
     """An emitted package. ``files`` maps paths such as ``"roberta_hel/modeling_roberta_hel.py"`` to their text;
-    ``notes`` say what validation could not compare, and what deserves a second look. ``declared`` is the
-    class it was made from, as "module:Class"."""
+    ``notes`` say what validation could not compare, and what deserves a second look; ``heads`` names the class of each
+    task, ``declared`` the class it was made from ("module:Class")."""
 
     name: str
     files: Mapping[str, str]
@@ -24,6 +24,7 @@ class Package:
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     declared: str = ""
+    heads: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the package into ``directory`` as a whole, or not at all; returns the package's own path.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import (
@@ -15,7 +16,6 @@ from jinja2 import (
 )
 
 from ..errors import InvalidDeclaration
-
 from ..templating import template_directory
 
 
@@ -51,11 +51,11 @@ def _plain_environment() -> Environment:
 
 
 def _made_environment(directory: Path | None) -> Environment:
-    loader: BaseLoader = FileSystemLoader(_directory())
+    loader: BaseLoader = FileSystemLoader(template_directory())
     if directory is not None:
         loader = ChoiceLoader([PrefixLoader({"tasks": FileSystemLoader(directory)}), loader])
     return Environment(
-        loader=FileSystemLoader(template_directory()),
+        loader=loader,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

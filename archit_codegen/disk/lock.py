@@ -73,6 +73,9 @@ class Lock:
 
     def agrees(self, other: "Lock") -> bool:
         """Whether both say the same, but for the versions (and the templates that came with one of them)."""
+        ours, theirs = self.origin, other.origin
+        if dict(ours.versions) == dict(theirs.versions) and ours.templates != theirs.templates:
+            return False
         return self._but_for_versions() == other._but_for_versions()
 
     def _but_for_versions(self) -> tuple[object, ...]:

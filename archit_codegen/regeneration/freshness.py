@@ -146,7 +146,9 @@ class Examiner:
     def _listed(self, model: ModelSpec) -> list[str]:
         """The files that the model's ``inputs`` name."""
         root = self.spec.root
-        found = {file for pattern in model.inputs for file in _files(root, pattern)}
+        # The name of a model in the cache is no file of the project.
+        config = [model.config] if model.config and (root / model.config).exists() else []
+        found = {file for pattern in (*model.inputs, *config) for file in _files(root, pattern)}
         return sorted(file.relative_to(root).as_posix() for file in found)
 
     def digest_of(self, path: str) -> str:

@@ -4,14 +4,18 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ..declaration.compiler import compile_model, diff
 from ..declaration.difference import Difference
 from ..declaration.package import Package
+from ..declaration.transfer import compile_surgery
 from ..disk.lock import Origin
 from ..disk.writer import write_package
 from ..errors import ArchitError, SpecError, ValidationFailed, WriteRefused
 from .comparing import package_diff
+from .configs import read_config
 from .freshness import Examiner, refuse_links
 from .imports import ProjectFinder, project_imports
 from .reading import watched
@@ -41,11 +45,19 @@ def emit(spec: Spec, model: ModelSpec) -> Emission:
     for path in (path for path, digest in sources.items() if not digest):
         raise SpecError(spec.file, f"the input {path!a} of model {model.name!r} is not there")
     with _project(spec, model) as (finder, read):
-        live, declared = run_surgery(model, spec.root), declared_class(model, spec.root)
-        package = compile_model(live, declared, name=model.name, suffix=model.suffix, user_code=model.user_code)
+        package = _compiled(model, spec.root)
     origin = examiner.origin_of(model, package.declared, dict(sorted({**sources, **finder.sources}.items())))
     unlisted = (f"the surgery reads {path}, which `inputs` does not list" for path in sorted(read - sources.keys()))
     return Emission(package, origin, (*package.notes, *unlisted))
+
+
+def _compiled(model: ModelSpec, root: Path) -> Package:
+    declared = declared_class(model, root)
+    options: dict[str, Any] = {"name": model.name, "suffix": model.suffix, "user_code": model.user_code}
+    if model.config is None or model.heads:
+        return compile_model(run_surgery(model, root), declared, heads=model.heads, **options)
+    build, config = config_surgery(model, root), read_config(model.config, root, declared)
+    return compile_surgery(build, config, declared, **options)
 
 
 def regenerate(spec: Spec, name: str, *, overwrite: bool = False) -> Result:

@@ -29,6 +29,10 @@ suffix = "{suffix}"
 # And, where it is needed:
 # {about_declared}
 # declared = "transformers:RobertaForMaskedLM"
+# {about_config}
+# config = "configs/small.json"
+# {about_heads}
+# heads = ["token-classification"]
 # {about_inputs}
 # inputs = ["data/*.json"]
 # {about_weights}

@@ -45,6 +45,15 @@ class ModelSpec:
     user_code: str = key(
         "'copy' your own modules into the package, or 'import' them.", default="copy", choices=("copy", "import")
     )
+    config: str | None = key(
+        "The config that the surgery is given, if it takes one: a JSON file, a folder with a config.json, or the name "
+        "of a model in the local cache.",
+        default=None,
+        inside=True,
+    )
+    heads: tuple[str, ...] = key(
+        "Tasks for which the package gets a class, such as 'token-classification'.", default=()
+    )
     inputs: tuple[str, ...] = key(
         "Files of the project that the surgery reads (globs allowed): a change of one makes the package stale.",
         default=(),
