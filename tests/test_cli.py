@@ -117,7 +117,15 @@ def test_the_options_reach_the_compiler(project: Path, monkeypatch: pytest.Monke
         + 'user_code = "import"\n'
     )
     assert archit("generate", "second").exit_code == 0
-    expected = {"live": nn.Linear, "declared": nn.Linear, "name": "second", "suffix": "X", "user_code": "import", "heads": ()}
+    expected = {
+        "live": nn.Linear,
+        "declared": nn.Linear,
+        "name": "second",
+        "suffix": "X",
+        "user_code": "import",
+        "heads": {},
+        "templates": None,
+    }
     assert seen == expected
 
 

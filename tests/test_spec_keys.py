@@ -41,6 +41,7 @@ inputs = [
 trust_remote_code = true
 config = "configs/small.json"
 heads = ["token-classification"]
+templates = "templates"
 """
 WRONG = [
     ("required-version", "required_version", 2, "unknown key 'required_version' (did you mean 'required-version'?)"),

@@ -148,7 +148,8 @@ class Examiner:
         root = self.spec.root
         # The name of a model in the cache is no file of the project.
         config = [model.config] if model.config and (root / model.config).exists() else []
-        found = {file for pattern in (*model.inputs, *config) for file in _files(root, pattern)}
+        templates = [model.templates.relative_to(root).as_posix()] if model.templates else []
+        found = {file for pattern in (*model.inputs, *config, *templates) for file in _files(root, pattern)}
         return sorted(file.relative_to(root).as_posix() for file in found)
 
     def digest_of(self, path: str) -> str:

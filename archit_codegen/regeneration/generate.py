@@ -13,7 +13,7 @@ from ..declaration.package import Package
 from ..declaration.transfer import compile_surgery
 from ..disk.lock import Origin
 from ..disk.writer import write_package
-from ..errors import ArchitError, SpecError, ValidationFailed, WriteRefused
+from ..errors import ArchitError, InvalidDeclaration, SpecError, ValidationFailed, WriteRefused
 from .comparing import package_diff
 from .configs import read_config
 from .freshness import Examiner, refuse_links
@@ -54,8 +54,11 @@ def emit(spec: Spec, model: ModelSpec) -> Emission:
 def _compiled(model: ModelSpec, root: Path) -> Package:
     declared = declared_class(model, root)
     options: dict[str, Any] = {"name": model.name, "suffix": model.suffix, "user_code": model.user_code}
-    if model.config is None or model.heads:
-        return compile_model(run_surgery(model, root), declared, heads=model.heads, **options)
+    if model.config is None:
+        live, heads = run_surgery(model, root), head_classes(model, root)
+        return compile_model(live, declared, **options, heads=heads, templates=model.templates)
+    if model.heads:
+        raise InvalidDeclaration(f"{model.name}: a spec has heads for a surgery without `config` only.")
     build, config = config_surgery(model, root), read_config(model.config, root, declared)
     return compile_surgery(build, config, declared, **options)
 

@@ -33,6 +33,8 @@ suffix = "{suffix}"
 # config = "configs/small.json"
 # {about_heads}
 # heads = ["token-classification"]
+# {about_templates}
+# templates = "templates"
 # {about_inputs}
 # inputs = ["data/*.json"]
 # {about_weights}

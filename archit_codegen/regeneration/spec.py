@@ -54,6 +54,9 @@ class ModelSpec:
     heads: tuple[str, ...] = key(
         "Tasks for which the package gets a class, such as 'token-classification'.", default=()
     )
+    templates: Path | None = key(
+        "A folder with templates of tasks, beside or instead of those that there are.", default=None, inside=True
+    )
     inputs: tuple[str, ...] = key(
         "Files of the project that the surgery reads (globs allowed): a change of one makes the package stale.",
         default=(),
@@ -67,6 +70,8 @@ class ModelSpec:
         """A hash of what is said of the model. What is left out and what is said as by default are the same."""
         said = {key.name: getattr(self, key.field) for key in MODEL_KEYS.values() if key.emits}
         said = {name: value for name, value in said.items() if value != MODEL_KEYS[name].default}
+        # Of a folder the name alone: where the project lies says nothing, and its files are hashed as inputs.
+        said = {name: value.name if isinstance(value, Path) else value for name, value in said.items()}
         return f"sha256:{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}"
 
     @property
@@ -173,7 +178,8 @@ class _Reader:
         missing = [name for name, known in MODEL_KEYS.items() if known.required and known.field not in said]
         if missing or said["output"] is None:
             self.refuse(f"{where} has no {(*missing, 'output')[0]!r}", MODELS, number)
-        return ModelSpec(**{**said, "output": self.file.parent / said["output"]})
+        places = {name: self.file.parent / said[name] for name in ("output", "templates") if name in said}
+        return ModelSpec(**{**said, **places})
 
     def values(
         self, where: str, table: object, keys: Mapping[str, Key], path: tuple[str | int, ...], more: Sequence[str] = ()
