@@ -10,7 +10,8 @@ CHECK ?=
 SHARD ?=
 ONLY ?=
 
-.PHONY: help demo test lint golden matrix-table heads learn mutants transfer zoo zoo-quick zoo-numeric fuzz others install-test clean $(VENV)
+.PHONY: help demo test lint golden matrix-table heads learn mutants transfer zoo zoo-quick zoo-numeric fuzz others \
+	install-test scenarios benchmark clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -34,8 +35,8 @@ lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-golden: $(READY) ## write the golden files anew (CASES="name ..." for some of them)
-	$(BIN)/python -m tests.golden_update $(CASES)
+golden: $(READY) ## generate the golden packages anew (CASES="llama_eps ..." for some of them)
+	$(BIN)/archit generate --spec golden/archit.toml --force $(CASES)
 
 matrix-table: $(READY) ## write the table of models and modifications in README.md anew (minutes)
 	$(BIN)/python -m tests.matrix_table
@@ -70,6 +71,12 @@ fuzz: $(READY) ## N random sequences of modifications from SEED, writes a line o
 others: $(READY) ## root classes of other libraries, which it installs; writes docs/others.tsv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,zoo]'
 	$(BIN)/python -m tests.zoo.others $(CHECK)
+
+scenarios: $(READY) ## hooks in real repositories, killed runs, full disks (half an hour)
+	$(BIN)/python -m pytest tests/scenarios tests/test_faults.py
+
+benchmark: $(READY) ## what it costs to see that nothing is stale, as a multiple of `python -c pass`
+	$(BIN)/python -m benchmarks.freshness
 
 clean: ## remove what was made here
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

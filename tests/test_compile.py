@@ -108,7 +108,7 @@ def test_the_same_files_each_time() -> None:
     _, first = package_of_modified()
     second = compiled(modified())
     assert dict(first.files) == dict(second.files) and list(first.files) == list(second.files)
-    assert first.facts == second.facts and first.classes == second.classes
+    assert first.declared == second.declared and first.classes == second.classes
 
 
 HASHED = """
@@ -121,7 +121,7 @@ for layer in live.model.layers:
     layer.self_attn.note = {*"abcdef"}
 live.model.norm = nn.LayerNorm(8)
 package = compiled(live)
-print(package.files, package.facts, package.classes, ascii(package.notes), file=stream)
+print(package.files, package.declared, package.classes, ascii(package.notes), file=stream)
 """
 
 

@@ -32,6 +32,11 @@ def test_a_model_and_its_defaults(tmp_path: Path) -> None:
         output=tmp_path / "src/models",
         weights=False,
         user_code="copy",
+        inputs=(),
+        config=None,
+        heads=(),
+        templates=None,
+        trust_remote_code=False,
     )
     assert (spec.root, spec.output, spec.models) == (tmp_path, tmp_path / "src/models", (expected,))
 

@@ -27,7 +27,7 @@ def write(root: Path, text: str, name: str = "surgery/hel.py") -> None:
 
 
 def spec(surgery: str, root: Path, declared: str | None = None, weights: bool = False) -> ModelSpec:
-    return ModelSpec("x", surgery, declared, "X", root, weights, "copy")
+    return ModelSpec("x", surgery, "X", root, declared, weights)
 
 
 def run(root: Path, surgery: str = "surgery/hel.py:build", weights: bool = False) -> nn.Module:

@@ -13,7 +13,7 @@ from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .diff import diff as diff_trees
 from .difference import Difference
-from .ecosystem import config_class, version_of
+from .ecosystem import config_class
 from .emission import Emitted, Emitter, Options
 from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
@@ -79,7 +79,7 @@ def compile_model(
     options = replace(options_of(name, suffix, user_code), roots=roots)
     live = with_pooler(live) if tasks else live
     model = opened(live, declared, changed=not tasks)
-    package, emitted = Package(name, {}, "", facts=_facts(model[0])), None
+    package, emitted = Package(name, {}, "", declared=_declared(model[0])), None
     if model[1].edits:
         package, emitted = packaged(model, options, inputs)
     if not tasks:
@@ -122,11 +122,11 @@ def packaged(
     bench, delta = model
     emitted, validation = _validated(bench, delta, options, inputs, others)
     notes = (*validation.notes, *unused_children(delta, emitted.files))
-    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _facts(bench)), emitted
+    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
 
 
-def _facts(bench: Workbench) -> dict[str, str]:
-    return {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
+def _declared(bench: Workbench) -> str:
+    return f"{bench.declared.__module__}:{bench.declared.__qualname__}"
 
 
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
@@ -253,7 +253,3 @@ def _copies(user_code: str) -> bool:
     if user_code not in ("copy", "import"):
         raise InvalidName("user_code", user_code, 'it must be "copy" or "import"')
     return user_code == "copy"
-
-
-def _versions() -> dict[str, str]:
-    return {name: version_of(name).strip() for name in ("transformers", "torch")}

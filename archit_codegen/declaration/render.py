@@ -1,6 +1,6 @@
 """Places checked text in the templates. The only user of jinja2."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from jinja2 import (
 )
 
 from ..errors import InvalidDeclaration
-
-KNOWN = "modeling.py.jinja"
+from ..templating import template_directory
 
 
 def render(template: str, values: Mapping[str, Any], directory: Path | None = None) -> str:
@@ -52,7 +51,7 @@ def _plain_environment() -> Environment:
 
 
 def _made_environment(directory: Path | None) -> Environment:
-    loader: BaseLoader = FileSystemLoader(_directory())
+    loader: BaseLoader = FileSystemLoader(template_directory())
     if directory is not None:
         loader = ChoiceLoader([PrefixLoader({"tasks": FileSystemLoader(directory)}), loader])
     return Environment(
@@ -63,14 +62,3 @@ def _made_environment(directory: Path | None) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # Python source, not HTML; every value is a checked identifier or a written literal
     )
-
-
-def _directory() -> Path:
-    """``templates`` inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    found: Sequence[Path] = [
-        path for path in (package / "templates", package.parent / "templates") if (path / KNOWN).is_file()
-    ]
-    if not found:
-        raise FileNotFoundError(f"the templates of archit_codegen are not installed beside {package.name}")
-    return found[0]

@@ -3,9 +3,6 @@
 from torch import nn
 from transformers import LlamaConfig, LlamaModel
 
-NAME, SUFFIX = "llama_shallow", "Shallow"
-HEADS = ("causal-lm", "sequence-classification")
-
 
 def build() -> nn.Module:
     config = LlamaConfig(

@@ -4,9 +4,6 @@ import torch
 from torch import nn
 from transformers import RobertaConfig, RobertaForMaskedLM
 
-NAME, SUFFIX = "roberta_adapted", "WithAdapter"
-HEADS = ("token-classification", "dependency-parsing")
-
 
 class Adapter(nn.Module):
     """A bottleneck after a layer, whose size has a loss of its own."""

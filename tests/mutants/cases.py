@@ -147,8 +147,8 @@ def case(name: str) -> Case:
         options = Options(f"tiny_{name}", "WithMutants")
         inputs = {"x": torch.ones(2, 4)} if name == "own_root" else small.inputs_of(live)
     else:
-        live, module = goldens.live_model(name), goldens.case_module(name)
-        options, inputs = Options(module.NAME, module.SUFFIX), inputs_for(live)
+        live, model = goldens.live_model(name), goldens.MODELS[name]
+        options, inputs = Options(model.name, model.suffix), inputs_for(live)
     bench = compiler._bench(live, None)
     delta = compiler.diff_trees(bench.reference_node, bench.live_node, bench)
     emitted, _ = compiler._validated(bench, delta, options, inputs)
