@@ -178,7 +178,9 @@ class _Reader:
         missing = [name for name, known in MODEL_KEYS.items() if known.required and known.field not in said]
         if missing or said["output"] is None:
             self.refuse(f"{where} has no {(*missing, 'output')[0]!r}", MODELS, number)
-        places = {name: self.file.parent / said[name] for name in ("output", "templates") if name in said}
+        places: dict[str, Path] = {
+            name: self.file.parent / said[name] for name in ("output", "templates") if name in said
+        }
         values: dict[str, Any] = {**said, **places}
         return ModelSpec(**values)
 
