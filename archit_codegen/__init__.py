@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "compile_model": "archit_codegen.declaration.compiler",
+    "compile_surgery": "archit_codegen.declaration.transfer",
     "diff": "archit_codegen.declaration.compiler",
     "print_difference": "archit_codegen.declaration.compiler",
     "initialiser": "archit_codegen.declaration.record",

@@ -5,6 +5,7 @@ from .declaration.difference import Difference as Difference
 from .declaration.package import Package as Package
 from .declaration.record import initialiser as initialiser
 from .declaration.record import record as record
+from .declaration.transfer import compile_surgery as compile_surgery
 from .errors import ArchitError as ArchitError
 from .errors import InvalidDeclaration as InvalidDeclaration
 from .errors import InvalidName as InvalidName

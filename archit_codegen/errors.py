@@ -2,7 +2,15 @@
 
 
 class ArchitError(Exception):
-    """Root of the errors that a user can cause; anything else that is raised is a bug."""
+    """Root of the errors that a user can cause; anything else that is raised is a bug.
+
+    The message is one printable line: names and paths may hold line ends, and codes that a terminal obeys.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(
+            "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)
+        )
 
 
 class UnsupportedChange(ArchitError):
@@ -70,11 +78,14 @@ class ValidationFailed(ArchitError):
 
 
 class SpecError(ArchitError):
-    """The spec (``archit.toml`` or ``[tool.archit]``) cannot be found, or does not say what it has to."""
+    """The spec (``archit.toml`` or ``[tool.archit]``) cannot be found, or does not say what it has to.
 
-    def __init__(self, file: object, reason: str) -> None:
-        super().__init__(f"{file}: {reason}.")
-        self.file, self.reason = str(file), reason
+    Attributes: ``file``, ``line`` (0 where none is to blame) and ``reason``.
+    """
+
+    def __init__(self, file: object, reason: str, line: int = 0) -> None:
+        super().__init__(f"{file}{f':{line}' if line else ''}: {reason}.")
+        self.file, self.reason, self.line = str(file), reason, line
 
 
 class SurgeryError(ArchitError):
@@ -83,6 +94,14 @@ class SurgeryError(ArchitError):
     def __init__(self, surgery: str, reason: str, what: str = "surgery") -> None:
         super().__init__(f"{what} {surgery!r}: {reason}.")
         self.surgery, self.reason = surgery, reason
+
+
+class LockUnreadable(ArchitError):
+    """The ``archit.lock`` of a package cannot be read, so nobody knows which files are archit's."""
+
+    def __init__(self, file: object, reason: str) -> None:
+        super().__init__(f"{file}: {reason}.")
+        self.file, self.reason = str(file), reason
 
 
 class WriteRefused(ArchitError):
@@ -98,8 +117,27 @@ class WriteRefused(ArchitError):
 
 
 class WriteFailed(ArchitError):
-    """The disk refused; what stood there before still stands there."""
+    """The disk refused; the old package or the new one stands there, complete with its lock."""
 
     def __init__(self, package: object, reason: str) -> None:
-        super().__init__(f"{package}: could not be written ({reason}); what was there is unchanged.")
+        super().__init__(f"{package}: could not be written ({reason}); no package was left half-written.")
         self.package, self.reason = str(package), reason
+
+
+class NotInstalled(ArchitError):
+    """A library that compiling needs is missing in the environment that archit runs in."""
+
+    def __init__(self, library: str) -> None:
+        super().__init__(
+            f"{library} is not installed in the environment that archit runs in, and compiling needs it. "
+            f"Run archit from the project's own environment, or `pip install {library}` there."
+        )
+        self.library = library
+
+
+class GitError(ArchitError):
+    """git could not be asked what it knows of the packages."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"git: {reason}.")
+        self.reason = reason

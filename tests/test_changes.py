@@ -66,7 +66,13 @@ def test_module_frozen() -> None:
     live = llama()
     live.model.embed_tokens.requires_grad_(False)
     live.model.layers[0].requires_grad_(False)
-    check(live, "self.embed_tokens.requires_grad_(False)", "        self.requires_grad_(False)", saved=False)
+    text = check(
+        live,
+        "self.model.embed_tokens.requires_grad_(False)",
+        "self.model.layers[0].requires_grad_(False)",
+        saved=False,
+    )
+    assert "class LlamaModelWithX" not in text
 
 
 def test_identity() -> None:

@@ -15,7 +15,6 @@ import archit_codegen
 from archit_codegen import __version__, errors
 from archit_codegen.cli import main
 from archit_codegen.declaration.difference import Difference
-from archit_codegen.files import write_package
 from archit_codegen.regeneration import generate as command
 
 SPEC = """
@@ -37,9 +36,11 @@ class FakePackage:
     name: str
     root_class: str = "LinearX"
     notes: tuple[str, ...] = ("outputs were not compared",)
+    declared: str = "torch.nn:Linear"
 
-    def write(self, directory: Path, *, overwrite: bool = False) -> Path:
-        return write_package(directory, self.name, {f"{self.name}/__init__.py": ""}, {}, overwrite=overwrite)
+    @property
+    def files(self) -> dict[str, str]:
+        return {f"{self.name}/__init__.py": ""}
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ def test_one_failing_model_does_not_stop_the_others(project: Path, monkeypatch: 
     assert result.exit_code == 2 and "second: LinearX in" in result.stdout
     complaints = [line for line in result.stderr.splitlines() if line.startswith("archit: ")]
     assert complaints == [
-        "archit: first: a.b: cannot be said. Do something else.",
-        "archit: 1 of 2 models failed",
+        "archit: first: a.b: cannot be said. Do\\nsomething else.",
+        "archit: 1 of 2 models failed: first",
     ]
     assert_one_line(archit("generate", "first"), "first: a.b: cannot be said")
 
@@ -116,16 +117,28 @@ def test_the_options_reach_the_compiler(project: Path, monkeypatch: pytest.Monke
         + 'user_code = "import"\n'
     )
     assert archit("generate", "second").exit_code == 0
-    expected = {"live": nn.Linear, "declared": nn.Linear, "name": "second", "suffix": "X", "user_code": "import"}
+    expected = {
+        "live": nn.Linear,
+        "declared": nn.Linear,
+        "name": "second",
+        "suffix": "X",
+        "user_code": "import",
+        "heads": {},
+        "templates": None,
+    }
     assert seen == expected
 
 
 def test_hand_edits_and_the_way_out(project: Path) -> None:
     archit("generate")
     (project / "models" / "first" / "__init__.py").write_text("mine")
-    assert_one_line(archit("generate", "first"), "first", "__init__.py (edited by hand)", "--overwrite")
+    result = archit("generate", "first")
+    assert result.exit_code == 1 and "-mine" in result.stdout
+    assert "__init__.py (edited by hand)" in result.stderr
+    assert "archit generate --overwrite first   or: archit adopt first __init__.py" in result.stderr
     assert archit("generate", "first", "--overwrite").exit_code == 0
     assert (project / "models" / "first" / "__init__.py").read_text() == ""
+    assert (project / "models" / "first" / "__init__.py.orig").read_text() == "mine"
 
 
 def test_diff_is_a_tree(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,8 +197,13 @@ def test_a_wrong_spec_writes_nothing(project: Path, before: str, after: str, say
 
 
 def test_a_bug_shows_its_traceback(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "run_surgery", lambda model, root: 1 / 0)
-    assert isinstance(archit("generate").exception, ZeroDivisionError)
+    real = command.run_surgery
+    monkeypatch.setattr(
+        command, "run_surgery", lambda model, root: 1 / 0 if model.name == "first" else real(model, root)
+    )
+    result = archit("generate")
+    assert result.exit_code == 2 and "ZeroDivisionError" in result.stderr and "Traceback" in result.stderr
+    assert "first: this is a bug" in result.stderr and "second: LinearX in" in result.stdout
 
 
 def test_version_and_help() -> None:

@@ -57,12 +57,12 @@ def test_a_difference_is_a_readable_tree() -> None:
     assert str(archit.diff(modified(), suffix="WithX")).splitlines() == [
         "LlamaForCausalLM",
         "├─ model",
-        "│  ├─ embed_tokens: frozen",
         "│  ├─ layers",
         "│  │  ├─ 0.self_attn.scaling: set to 0.125",
         "│  │  ├─ 1.mlp: LlamaMLP replaced by Identity",
         "│  │  └─ 2.mlp.up_proj: Linear constructed with other arguments",
-        "│  └─ norm: LlamaRMSNorm replaced by LayerNorm",
+        "│  ├─ norm: LlamaRMSNorm replaced by LayerNorm",
+        "│  └─ embed_tokens: frozen",
         "└─ probe: Linear added",
         "emits LlamaMLPWithX, LlamaAttentionWithX, LlamaDecoderLayerWithX, LlamaDecoderLayerWithX2, "
         "LlamaDecoderLayerWithX3, LlamaPreTrainedModelWithX, LlamaModelWithX, LlamaForCausalLMWithX",
@@ -108,7 +108,7 @@ def test_the_same_files_each_time() -> None:
     _, first = package_of_modified()
     second = compiled(modified())
     assert dict(first.files) == dict(second.files) and list(first.files) == list(second.files)
-    assert first.facts == second.facts and first.classes == second.classes
+    assert first.declared == second.declared and first.classes == second.classes
 
 
 HASHED = """
@@ -121,7 +121,7 @@ for layer in live.model.layers:
     layer.self_attn.note = {*"abcdef"}
 live.model.norm = nn.LayerNorm(8)
 package = compiled(live)
-print(package.files, package.facts, package.classes, ascii(package.notes), file=stream)
+print(package.files, package.declared, package.classes, ascii(package.notes), file=stream)
 """
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from archit_codegen import files as module
+from archit_codegen.disk import tree
+from archit_codegen.disk.lock import LOCK_NAME, FileHash, Lock, Origin, read_lock
+from archit_codegen.disk.writer import write_package
 from archit_codegen.errors import InvalidName, WriteFailed, WriteRefused
-from archit_codegen.files import LOCK_NAME, read_lock, write_package
 
 FILES = {"lab/__init__.py": "from .modeling_lab import *\n", "lab/modeling_lab.py": 'x = "ä"\n'}
-FACTS = {"transformers": "5.23.0", "declared": "transformers:RobertaModel"}
+ORIGIN = Origin("transformers:RobertaModel", {"transformers": "5.23.0", "black": "26"})
 
 
 def write(directory: Path, files: dict[str, str] = FILES, *, overwrite: bool = False) -> Path:
-    return write_package(directory, "lab", files, FACTS, overwrite=overwrite)
+    return write_package(directory, "lab", files, ORIGIN, overwrite=overwrite).package
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, int, bytes]]:
@@ -44,7 +45,8 @@ def test_a_package_and_its_lock(tmp_path: Path) -> None:
     assert contents(package) == FILES
     assert (package / "modeling_lab.py").read_bytes() == 'x = "ä"\n'.encode()
     lock = json.loads((package / LOCK_NAME).read_text())
-    assert lock["made_from"] == FACTS and list(lock["made_from"]) == sorted(FACTS)
+    assert lock["made_from"]["declared"] == "transformers:RobertaModel"
+    assert list(lock["made_from"]["versions"]) == ["black", "transformers"]
     assert sorted(lock["files"]) == ["__init__.py", "modeling_lab.py"]
     assert str(tmp_path) not in (package / LOCK_NAME).read_text()
     assert [path.name for path in package.parent.iterdir()] == ["lab"]
@@ -90,7 +92,10 @@ def test_a_hand_edit_is_refused(tmp_path: Path, text: str) -> None:
     (write(tmp_path) / "modeling_lab.py").write_text(text)
     assert_refused(tmp_path, "modeling_lab.py")
     assert_refused(tmp_path, "modeling_lab.py", files={**FILES, "lab/__init__.py": ""})
-    assert contents(write(tmp_path, overwrite=True)) == FILES
+    assert contents(write(tmp_path, overwrite=True)) == {**FILES, "lab/modeling_lab.py.orig": text}
+    (tmp_path / "lab" / "modeling_lab.py").write_text("again")
+    kept = {"lab/modeling_lab.py.orig": text, "lab/modeling_lab.py.orig2": "again"}
+    assert contents(write(tmp_path, overwrite=True)) == {**FILES, **kept}
 
 
 def test_an_edited_file_that_is_no_longer_generated_is_kept(tmp_path: Path) -> None:
@@ -99,7 +104,8 @@ def test_an_edited_file_that_is_no_longer_generated_is_kept(tmp_path: Path) -> N
     assert_refused(tmp_path, "modeling_lab.py", files=fewer)
     package = write(tmp_path, fewer, overwrite=True)
     assert (package / "modeling_lab.py").read_text() == "edited"
-    assert "modeling_lab.py" not in (read_lock(package) or {})
+    lock = read_lock(package)
+    assert lock is not None and "modeling_lab.py" not in lock.files
 
 
 def test_a_hand_edit_that_is_the_new_text_is_none(tmp_path: Path) -> None:
@@ -117,7 +123,7 @@ def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     package = write(tmp_path, {"lab/__init__.py": ""})
     (package / "modeling_lab.py").write_text("the user's")
     assert_refused(tmp_path, "modeling_lab.py")
-    assert contents(write(tmp_path, overwrite=True)) == FILES
+    assert contents(write(tmp_path, overwrite=True)) == {**FILES, "lab/modeling_lab.py.orig": "the user's"}
 
 
 def test_a_folder_without_lock(tmp_path: Path) -> None:
@@ -129,10 +135,16 @@ def test_a_folder_without_lock(tmp_path: Path) -> None:
     assert sorted(contents(write(tmp_path))) == sorted([*FILES, "lab/theirs.py"])
 
 
-HOSTILE = '{"format": 1, "files": {"../../x": "sha256:0"}}'
+GOOD = Lock(Origin(), {"x.py": FileHash("sha256:0")}, {}).dump().decode()
+CONFLICT = f"<<<<<<< HEAD\n{GOOD}=======\n>>>>>>> theirs\n"
+HOSTILE = [
+    GOOD.replace("x.py", path)
+    for path in ("../../x", "/x", "sub/../../x", "a\\\\..\\\\b", LOCK_NAME, "", "\\u001b[2J")
+]
+WRONG = [GOOD.replace('"format": 2', '"format": 99'), GOOD.replace('"sha256:0"', "3"), GOOD.replace('"text"', '"txt"')]
 
 
-@pytest.mark.parametrize("text", ["<<<<<<< HEAD", "[]", '{"format": 99, "files": {}}', '{"format": 1}', HOSTILE])
+@pytest.mark.parametrize("text", [CONFLICT, "[]", "", '{"format": 2}', "[" * 100_000, *HOSTILE, *WRONG])
 def test_a_lock_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
     (write(tmp_path) / LOCK_NAME).write_text(text)
     assert_refused(tmp_path, LOCK_NAME)
@@ -151,7 +163,7 @@ def test_a_path_that_leads_out_is_refused(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize("name", ["..", "", "a/b", "/x"])
 def test_a_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidName):
-        write_package(tmp_path, name, {f"{name}/x.py": ""}, {})
+        write_package(tmp_path, name, {f"{name}/x.py": ""}, ORIGIN)
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -176,8 +188,8 @@ def test_a_folder_where_a_file_has_to_be(tmp_path: Path) -> None:
     assert_refused(tmp_path, "modeling_lab.py", overwrite=True)
 
 
-NEW = [(step, True) for step in ("_write_synced", "_sync_tree", "_put")]
-REPLACED = [(step, False) for step in ("_write_synced", "_sync_tree", "_put", "_exchange", "_carry_over")]
+NEW = [(step, True) for step in ("write_synced", "sync_tree")]
+REPLACED = [(step, False) for step in ("write_synced", "sync_tree", "exchange", "link_or_copy")]
 
 
 @pytest.mark.parametrize(("broken", "first"), [*NEW, *REPLACED])
@@ -185,24 +197,24 @@ def test_a_failure_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, first: bool
 ) -> None:
     if not first:
-        write(tmp_path, {"lab/__init__.py": "old"})
+        (write(tmp_path, {"lab/__init__.py": "old"}) / "mine.md").write_text("mine")
     before = snapshot(tmp_path)
-    real, calls = getattr(module, broken), []
+    real, calls = getattr(tree, broken), []
 
     def fails(*args: object) -> object:
         calls.append(args)
-        if broken != "_write_synced" or len(calls) == 2:
+        if broken != "write_synced" or len(calls) == 2:
             raise OSError(28, "No space left on device")
         return real(*args)
 
-    monkeypatch.setattr(module, broken, fails)
+    monkeypatch.setattr(tree, broken, fails)
     with pytest.raises(WriteFailed, match="No space left"):
         write(tmp_path)
     assert {path: entry[2] for path, entry in snapshot(tmp_path).items()} == {p: e[2] for p, e in before.items()}
 
 
 def test_without_exchange_two_renames_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_exchange", lambda first, second: False)
+    monkeypatch.setattr(tree, "exchange", lambda first, second: False)
     write(tmp_path, {"lab/__init__.py": "old"})
     assert contents(write(tmp_path)) == FILES
     assert [path.name for path in tmp_path.iterdir()] == ["lab"]

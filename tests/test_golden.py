@@ -2,10 +2,17 @@
 
 import ast
 import inspect
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.goldens import CASES, GOLDEN, case_module, compiled, expected, report
+from archit_codegen.disk.lock import Origin, read_lock
+from archit_codegen.disk.writer import write_package
+from archit_codegen.regeneration.freshness import Examiner
+from archit_codegen.regeneration.golden import expected, report, update
+from archit_codegen.regeneration.spec import read_spec
+from tests.goldens import CASES, GOLDEN, MODELS, case_module, compiled
 from tests.judge import judge
 from tests.models import inputs_for
 
@@ -16,9 +23,8 @@ def case(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def test_the_emitted_text_is_the_golden_one(case: str) -> None:
-    difference = report(case, expected(case), dict(compiled(case)[1].files))
-    assert not difference, f"\n{difference}"
+def test_the_emitted_text_is_the_golden_one(case: str, golden_package: Callable[[object, Path], None]) -> None:
+    golden_package(compiled(case)[1], MODELS[case].output)
 
 
 def test_the_package_is_the_live_model(case: str) -> None:
@@ -47,10 +53,35 @@ def test_a_case_is_short(case: str) -> None:
 def test_the_gallery_is_complete() -> None:
     assert len(CASES) >= 12
     assert [path.parent.name for path in sorted(GOLDEN.glob("*/expected"))] == CASES
+    assert [path.parent.name for path in sorted(GOLDEN.glob("*/case.py"))] == CASES
+    assert all(model.output == GOLDEN / case / "expected" for case, model in MODELS.items())
 
 
-def test_the_report_names_files_and_shows_lines() -> None:
-    text = report("x", {"a": "1\n", "gone": "", "b": "same"}, {"a": "2\n", "new": "", "b": "same"})
-    assert "missing: gone" in text and "extra: new" in text and "-1\n+2" in text and "make golden" in text
-    assert "only line ends differ" in report("x", {"a": "1\n"}, {"a": "1\r\n"})
-    assert report("x", {"a": "1"}, {"a": "1"}) == ""
+def test_the_gallery_is_fresh() -> None:
+    """As for any project: after a change of templates or cases, `make golden` makes its locks say so."""
+    found = Examiner(read_spec(GOLDEN / "archit.toml")).models()
+    assert {status.name: status.problems for status in found if not status.fresh} == {}
+
+
+def test_the_report_names_files_and_shows_lines(tmp_path: Path) -> None:
+    written(tmp_path, {"p/a": "1\n", "p/gone": "", "p/b": "same"})
+    text = report(tmp_path, {"p/a": "2\n", "p/new": "", "p/b": "same"})
+    assert "missing: p/gone" in text and "extra: p/new" in text and "-1\n+2" in text and "--update-golden" in text
+    written(tmp_path, {"p/b": "1\r\n"})
+    assert "only line ends differ" in report(tmp_path, {"p/b": "1\n"})
+    assert report(tmp_path, expected(tmp_path)) == ""
+
+
+def test_an_update_takes_the_lock_along(tmp_path: Path) -> None:
+    package = write_package(tmp_path, "p", {"p/a.py": "1\n", "p/gone.py": ""}, Origin("torch.nn:Linear")).package
+    assert update(tmp_path, {"p/a.py": "2\n", "p/new.py": ""}) == ["p/a.py", "p/gone.py", "p/new.py"]
+    assert expected(tmp_path) == {"p/a.py": "2\n", "p/new.py": ""}
+    lock = read_lock(package)
+    assert lock is not None and list(lock.files) == ["a.py", "new.py"] and lock.files["a.py"].is_of(b"2\n")
+    assert update(tmp_path, {"p/a.py": "2\n", "p/new.py": ""}) == []
+
+
+def written(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(text.encode())

@@ -59,6 +59,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_the_wheel_holds_what_it_needs(built: dict[str, Path]) -> None:
     names = zipfile.ZipFile(built["wheel"]).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {"archit_codegen"}
+    assert "archit_codegen/archit.schema.json" in names
     assert "archit_codegen/py.typed" in names and "archit_codegen/__init__.pyi" in names
     templates = [path.relative_to(ROOT) for path in (ROOT / "templates").rglob("*.jinja")]
     assert templates and {f"archit_codegen/{path.as_posix()}" for path in templates} <= set(names)
@@ -80,6 +81,9 @@ def test_it_generates_from_another_folder(kind: str, built: dict[str, Path], tmp
     (project / "surgery.py").write_text(SURGERY)
     said = run(python.parent / "archit", "generate", "--spec", project / "archit.toml", cwd=tmp_path)
     assert said.startswith("roberta_small: RobertaForMaskedLMWithIdentity")
+    assert run(python.parent / "archit", "check", cwd=project) == "1 package is fresh\n"
+    asking = [python, "-m", "pytest", "-p", "no:xdist", "--archit", "-k", "fresh"]  # the plugin's entry point
+    assert "1 passed, 2 deselected" in run(*asking, cwd=project)
     importing = "from roberta_small import RobertaForMaskedLMWithIdentity as found; print(found.__name__)"
     # Not the whole output: in a folder named "models", transformers' auto_docstring prints what it misses.
     printed = run(python, "-c", importing, cwd=project / "models")

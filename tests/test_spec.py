@@ -32,6 +32,11 @@ def test_a_model_and_its_defaults(tmp_path: Path) -> None:
         output=tmp_path / "src/models",
         weights=False,
         user_code="copy",
+        inputs=(),
+        config=None,
+        heads=(),
+        templates=None,
+        trust_remote_code=False,
     )
     assert (spec.root, spec.output, spec.models) == (tmp_path, tmp_path / "src/models", (expected,))
 
@@ -103,3 +108,10 @@ def test_models_are_selected_by_name(tmp_path: Path) -> None:
     assert [model.name for model in spec.select(["bert_hel"])] == ["bert_hel"]
     with pytest.raises(SpecError, match=r"no model is named 'bert_hell' .did you mean 'bert_hel'"):
         spec.select(["bert_hell"])
+
+
+def test_a_config_for_the_surgery(tmp_path: Path) -> None:
+    (model,) = read_spec(written(tmp_path, f'{SPEC}config = "configs/small.json"\n')).models
+    assert model.config == "configs/small.json"
+    with pytest.raises(SpecError, match="'config' of model 'roberta_hel' has to be a string"):
+        read_spec(written(tmp_path, f"{SPEC}config = 3\n"))

@@ -27,7 +27,7 @@ def write(root: Path, text: str, name: str = "surgery/hel.py") -> None:
 
 
 def spec(surgery: str, root: Path, declared: str | None = None, weights: bool = False) -> ModelSpec:
-    return ModelSpec("x", surgery, declared, "X", root, weights, "copy")
+    return ModelSpec("x", surgery, "X", root, declared, weights)
 
 
 def run(root: Path, surgery: str = "surgery/hel.py:build", weights: bool = False) -> nn.Module:
@@ -148,7 +148,7 @@ def test_spelling_mistakes(tmp_path: Path) -> None:
         ("def build(:\n", "surgery/hel.py:4: SyntaxError"),
         ("import nothing_of_this_name\n", "surgery/hel.py:4: ModuleNotFoundError"),
         ("def build():\n    raise SystemExit(3)\n", "surgery/hel.py:5: SystemExit: 3"),
-        ("def build(model):\n    return model\n", "TypeError"),
+        ("def build(model):\n    return model\n", "the spec has to name the `config`"),
         ("def build():\n    return nn.Linear('x', 'y')\n", "surgery/hel.py:5"),
     ],
 )

@@ -1,10 +1,12 @@
-"""Paths that a wrapper moves: the plan for tensor parallelism names weights by path."""
+"""What a wrapper and added children move: paths in the plan for tensor parallelism, marks in the text, order."""
 
 import torch
+import transformers as tf
 from torch import nn
 
 import archit_codegen as archit
 from tests.models import build
+from tests.small import TEXT, check, small
 
 
 class Scaled(nn.Module):
@@ -43,3 +45,23 @@ def test_without_a_wrapper_the_plan_is_inherited() -> None:
     live = build("llama")
     live.model.norm = nn.Identity()
     assert plan_of(live) == live.config.base_model_tp_plan
+
+
+def test_a_layer_of_experts_inside_a_wrapper() -> None:
+    """Transformers looks for its mark of experts in the text of the file: the layer that is held stands there."""
+    config = tf.MixtralConfig(**TEXT, num_key_value_heads=1, num_local_experts=2)
+    live = small(tf.MixtralForCausalLM, config)
+    for index, layer in enumerate(live.model.layers):
+        live.model.layers[index] = Scaled(layer)
+    check(live, "Scaled(MixtralDecoderLayerWithX(config, layer_idx))", "@use_experts_implementation", saved=False)
+
+
+def test_what_a_class_adds_after_its_post_init_comes_first() -> None:
+    config = tf.DistilBertConfig(
+        dim=8, n_layers=2, n_heads=2, hidden_dim=12, vocab_size=23, max_position_embeddings=16
+    )
+    live = small(tf.DistilBertForMaskedLM, config)
+    live.probe = nn.Linear(8, 2)
+    text = check(live, "self.probe = nn.Linear(8, 2)", saved=False)
+    body = text.partition("class DistilBertForMaskedLMWithX")[2]
+    assert body.index("self.mlm_loss_fct =") < body.index("self.probe =") < body.index("self.post_init()")

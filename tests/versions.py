@@ -85,21 +85,21 @@ def make(out: Path) -> int:
     import torch
 
     import archit_codegen as archit
-    from tests.goldens import CASES, case_module, live_model
+    from tests.goldens import CASES, MODELS, live_model
     from tests.models import inputs_for
 
     for case in CASES:
         here = out / case
         here.mkdir(parents=True, exist_ok=True)
-        module, live = case_module(case), live_model(case)
+        model, live = MODELS[case], live_model(case)
         try:
-            package = archit.compile_model(live, name=module.NAME, suffix=module.SUFFIX, inputs=inputs_for(live))
+            package = archit.compile_model(live, name=model.name, suffix=model.suffix, inputs=inputs_for(live))
         except archit.ArchitError as error:
             (here / "refused.txt").write_text(str(error))
             continue
         (here / "refused.txt").unlink(missing_ok=True)
         package.write(here, overwrite=True)
-        facts = {"name": module.NAME, "root": package.root_class, "config": live.config.to_json_string(use_diff=False)}
+        facts = {"name": model.name, "root": package.root_class, "config": live.config.to_json_string(use_diff=False)}
         (here / "facts.json").write_text(json.dumps(facts))
         torch.save(
             {"weights": live.state_dict(), "inputs": inputs_for(live), "outputs": outputs(live, case)},

@@ -1,7 +1,7 @@
 """Typed changes: one dataclass for each way in which a slot can differ. Standard library only."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .ir import (
     ClassRef,
@@ -53,6 +53,8 @@ class Replaced(Change):
     construction: Construction
     delta: "Delta | None"
     inner: str | None
+    built: Node | None = field(default=None, compare=False)  # what the construction makes
+    held: "Delta | None" = None  # where the declared module inside has to be of a class in the emitted file
 
     def describe(self) -> str:
         if self.declared == self.construction.cls:
@@ -67,6 +69,7 @@ class Added(Change):
 
     construction: Construction
     delta: "Delta | None"
+    built: Node | None = field(default=None, compare=False)
 
     def describe(self) -> str:
         return f"{self.construction.cls.name} added"
@@ -97,13 +100,15 @@ class Arranged(Change):
     """The members of a list are the declared ones in another order: dropped, repeated, moved.
 
     ``order`` has the declared index of each member that stays, in live order; ``shared`` tells that an index that
-    stands twice is one object. ``size`` is the declared length.
+    stands twice is one object. ``size`` is the declared length. ``test`` says which members stay, whatever
+    their number, over the names of `edits`; where they do not stay in order, it is the sequence of them.
     """
 
     order: tuple[int, ...]
     size: int
     shared: bool
     container: str = "ModuleList"
+    test: str | None = None
 
     def describe(self) -> str:
         gone = sorted(set(range(self.size)) - set(self.order))
@@ -130,6 +135,7 @@ class TensorChanged(Change):
     declared: TensorFact | None
     live: TensorFact | None
     text: str | None = None  # an expression for the values that no checkpoint carries
+    learnt: tuple[tuple[str, ...] | None, ...] = ()  # for each dimension, as for arguments
 
     def describe(self) -> str:
         if self.live is None:
@@ -165,7 +171,7 @@ class Cast(Change):
 
 @dataclass(frozen=True, slots=True)
 class Frozen(Change):
-    """Gradients are switched for a parameter, or for all parameters below a module."""
+    """Gradients are switched for a parameter, or for all parameters below a module; a change of the root's."""
 
     requires_grad: bool
 
@@ -179,6 +185,7 @@ class AttributeChanged(Change):
 
     declared: Value | None
     live: Value
+    learnt: tuple[str, ...] | None = None
 
     def describe(self) -> str:
         return f"set to {describe_value(self.live)}"
@@ -279,3 +286,10 @@ def flatten(delta: Delta) -> Iterator[Change]:
             yield edit
         if inner is not None:
             yield from flatten(inner)
+
+
+def is_appended(delta: Delta, edit: Change) -> bool:
+    """Whether a member of a list was added, and all after it as well."""
+    added = {other.slot for other in delta.edits if isinstance(other, Added)}
+    names = [name for name, _ in delta.live.children]
+    return edit.slot in added and added.issuperset(names[names.index(edit.slot) :])

@@ -9,7 +9,9 @@ from transformers import PreTrainedModel, conversion_mapping
 from transformers.core_model_loading import WeightRenaming
 
 from .changes import Delta, Replaced, flatten
+from .edits import ClassAttribute, Plan
 from .ir import Node
+from .literal import write_literal
 
 IMPORTS = (
     "from transformers.conversion_mapping import get_checkpoint_conversion_mapping",
@@ -167,3 +169,20 @@ def _below(claim: tuple[str, str], claimed: Iterable[tuple[str, str]]) -> bool:
     """Whether the same conversions were claimed by a model further up."""
     key, path = claim
     return any(key == known and (not above or path.startswith(f"{above}.")) for known, above in claimed)
+
+
+def conversion_statements(
+    live: nn.Module, model_type: str, emitted: Mapping[str, str] | None, moves: Iterable[Move]
+) -> Iterator[str]:
+    """Statements by which checkpoints of the declared class can be read; none without a config of transformers."""
+    for found in conversions(live, model_type, emitted, moves) if emitted is not None else ():
+        known = found.understood()
+        if known.moves or known.declared is not None:
+            yield known.statement()
+
+
+def with_moved_patterns(plan: Plan, live: nn.Module, moves: Iterable[Move]) -> Plan:
+    """Names that a checkpoint may have or lack follow the weights that moved."""
+    edits = tuple(ClassAttribute(name, write_literal(patterns)) for name, patterns in moved_patterns(live, moves))
+    variants = (replace(v, edits=(*v.edits, *edits)) if v.name == plan.root else v for v in plan.variants)
+    return replace(plan, variants=tuple(variants)) if edits else plan

@@ -1,24 +1,31 @@
 """The pipeline, as a table of contents."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
+from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .diff import diff as diff_trees
 from .difference import Difference
-from .ecosystem import config_class, version_of
+from .ecosystem import config_class
 from .emission import Emitted, Emitter, Options
+from .headcheck import check_heads
+from .headed import Heads, bare_parts, wanted_heads, with_heads
 from .literal import check_identifier
 from .package import Package
+from .relatives import base_of, with_pooler
+from .textcheck import check_files
 from .validate import Patches, Validation, validate
 from .workbench import Workbench
 
 NEUTRAL = "package"
+Opened = tuple[Workbench, Delta]
 
 
 def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> Difference:
@@ -45,6 +52,8 @@ def compile_model(
     suffix: str,
     inputs: Mapping[str, Any] | None = None,
     user_code: str = "copy",
+    heads: Iterable[str] | Heads = (),
+    templates: str | Path | None = None,
     vendor: str = "changed",
 ) -> Package:
     """The package of classes that declares ``live``, validated; nothing is written and ``live`` is left as it was.
@@ -56,6 +65,10 @@ def compile_model(
         suffix: what the name of each emitted class ends with.
         inputs: arguments of ``forward`` for the comparison of outputs; made from its signature by default.
         user_code: ``"copy"`` the user's own modules into the package, or ``"import"`` them.
+        heads: tasks for which the package gets a class on the base model, such as ``"token-classification"``; a
+            mapping gives the head class of a task: its embeddings and mask go in, its logits come out. With heads,
+            the live model may be unmodified.
+        templates: a folder with templates of tasks, beside or instead of those that there are.
         vendor: what of transformers stands in the package: ``"changed"``, the classes that had to change; ``"all"``,
             every class and function of its modelling files that the model uses; ``"modular"``, the first, and beside
             it a modular file of small subclasses.
@@ -65,18 +78,60 @@ def compile_model(
         ValidationFailed: the emitted package does not rebuild the model.
         InvalidName, InvalidDeclaration, SourceUnavailable: bad input.
     """
-    options = Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
+    tasks = wanted_heads(heads)
+    roots = tuple(cls for cls in tasks.values() if cls is not None)
+    options = replace(options_of(name, suffix, user_code), roots=roots, vendor=_vendor(vendor))
+    live = with_pooler(live) if tasks else live
+    model = opened(live, declared, changed=not tasks)
+    package, emitted = Package(name, {}, "", declared=_declared(model[0])), None
+    if model[1].edits:
+        package, emitted = packaged(model, options, inputs)
+    if not tasks:
+        return package
+    parts, origins = (_bare_parts(live, options), {}) if emitted is None else (emitted.parts, emitted.origins)
+    folder = None if templates is None else Path(templates).resolve()
+    headed = with_heads(live, parts, origins, options.suffix, tasks, folder, inputs)
+    checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
+    notes = tuple(dict.fromkeys((*package.notes, *checked)))
+    root = package.root_class or next(iter(headed.heads.values()))
+    return replace(
+        package, files=headed.files, root_class=root, classes=headed.classes, notes=notes, heads=headed.heads
+    )
+
+
+def options_of(name: str, suffix: str, user_code: str) -> Options:
+    """Raises `InvalidName` for what cannot be one."""
+    return Options(_package_name(name), _suffix(suffix), _copies(user_code))
+
+
+def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
+    """A live model with what was changed on it; ``changed`` tells that there has to be something.
+
+    Raises:
+        ArchitError: as `compile_model`.
+    """
     bench = _bench(live, declared)
     delta = diff_trees(bench.reference_node, bench.live_node, bench)
-    if not delta.edits:
+    if changed and not delta.edits:
         raise InvalidDeclaration(
             f"The live model is just what {bench.declared.__name__} declares: nothing to compile."
         )
-    emitted, validation = _validated(bench, delta, options, inputs)
-    facts = {"declared": f"{bench.declared.__module__}:{bench.declared.__qualname__}", **_versions()}
-    needs = [f"the package needs {name} to be installed where it is used" for name in emitted.needs]
+    return bench, delta
+
+
+def packaged(
+    model: Opened, options: Options, inputs: Mapping[str, Any] | None, others: Sequence[Opened] = ()
+) -> tuple[Package, Emitted]:
+    """The package of one model, read with ``others`` made by the same surgery at other configs."""
+    bench, delta = model
+    emitted, validation = _validated(bench, delta, options, inputs, others)
+    needs = [f"the package needs {name} to be installed where it is used" for name in emitted.parts.needs]
     notes = (*validation.notes, *unused_children(delta, emitted.files), *needs)
-    return Package(name, emitted.files, emitted.root, emitted.classes, notes, facts)
+    return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
+
+
+def _declared(bench: Workbench) -> str:
+    return f"{bench.declared.__module__}:{bench.declared.__qualname__}"
 
 
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
@@ -108,26 +163,35 @@ def unused_children(delta: Delta, files: Mapping[str, str]) -> Iterator[str]:
 
 
 def _validated(
-    bench: Workbench, delta: Delta, options: Options, inputs: Mapping[str, Any] | None
+    bench: Workbench,
+    delta: Delta,
+    options: Options,
+    inputs: Mapping[str, Any] | None,
+    others: Sequence[Opened] = (),
 ) -> tuple[Emitted, Validation]:
     """The most readable package that rebuilds the model: edits at sites; else statements in the class that holds the
     change; else statements in the root, as the surgery itself did it."""
     try:
-        emitted = _emit(bench, delta, options)
-        return emitted, _validate(bench, delta, emitted, options, inputs)
+        emitted = _emit(bench, delta, options, others)
+        return emitted, _proved(bench, delta, emitted, options, inputs)
     except (ValidationFailed, UnsupportedChange):
         for plain in (replace(options, prefer_sites=False), replace(options, prefer_sites=False, flat=True)):
             try:
-                emitted = _emit(bench, delta, plain)
-                return emitted, _validate(bench, delta, emitted, plain, inputs)
+                emitted = _emit(bench, delta, plain, others)
+                return emitted, _proved(bench, delta, emitted, plain, inputs)
             except ArchitError:
                 continue
         raise
 
 
-def _emit(bench: Workbench, delta: Delta, options: Options) -> Emitted:
+def _emit(bench: Workbench, delta: Delta, options: Options, others: Sequence[Opened] = ()) -> Emitted:
+    emitter, *more = (_emitter(*model, options) for model in ((bench, delta), *others))
+    return replace(emitter, others=tuple(more)).emit()
+
+
+def _emitter(bench: Workbench, delta: Delta, options: Options) -> Emitter:
     config = config_class(getattr(bench.live, "config", None), options.suffix, tuple(_moves(bench.live, delta)))
-    return Emitter(bench, delta, options, config).emit()
+    return Emitter(bench, delta, options, config)
 
 
 def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
@@ -139,9 +203,16 @@ def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
             yield change.path.removeprefix(start), change.inner
 
 
-def _validate(
+def _proved(
     bench: Workbench, delta: Delta, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
 ) -> Validation:
+    check_files(emitted.files, emitted.draft)
+    return rebuilt((bench, delta), emitted, options, inputs)
+
+
+def rebuilt(model: Opened, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None = None) -> Validation:
+    """Raises `ValidationFailed` where what was emitted does not rebuild a model, at the config of that."""
+    bench, delta = model
     build = None if config_class(getattr(bench.live, "config", None), "X") else bench.rebuild
     patches = Patches(patched_methods(delta), emitted.methods)
 
@@ -182,6 +253,15 @@ def _suffix(suffix: str) -> str:
     return suffix
 
 
+def _bare_parts(live: nn.Module, options: Options) -> Parts:
+    """A package of heads alone, over the unmodified base model."""
+    base = base_of(live)
+    config = config_class(base.config, options.suffix)
+    if config is None:
+        raise InvalidDeclaration(f"Heads need a config of transformers, and that of {type(base).__name__} is none.")
+    return bare_parts(options.name, type(base), config, options.roots, copy=options.copy_user_code)
+
+
 def _copies(user_code: str) -> bool:
     if user_code not in ("copy", "import"):
         raise InvalidName("user_code", user_code, 'it must be "copy" or "import"')
@@ -192,7 +272,3 @@ def _vendor(vendor: str) -> str:
     if vendor not in ("changed", "all", "modular"):
         raise InvalidName("vendor", vendor, 'it must be "changed", "all" or "modular"')
     return vendor
-
-
-def _versions() -> dict[str, str]:
-    return {name: version_of(name).strip() for name in ("transformers", "torch")}

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from archit_codegen.declaration.agreement import UNKNOWN
 from archit_codegen.declaration.literal import is_writable
+from archit_codegen.declaration.ownership import is_user_code
 from archit_codegen.declaration.sourcefile import SourceFile
 
 PLAIN = (
@@ -104,7 +105,7 @@ def _is_pure(function: object) -> bool:
     if any(function is known for known in PURE):
         return True
     if getattr(function, "__name__", "") in LOGGERS:
-        return str(getattr(function, "__module__", "")).partition(".")[0] in {"logging", "transformers"}
+        return not is_user_code(function)
     return any(function is getattr(builtins, name) for name in PURE_BUILTINS)
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..errors import UnsupportedChange
@@ -10,6 +10,7 @@ from .changes import (
     Added,
     Arranged,
     AttributeChanged,
+    Cast,
     Change,
     Delta,
     FunctionPatched,
@@ -25,11 +26,12 @@ from .changes import (
 )
 from .distance import align, distance
 from .ir import Construction, Literal, Node, Parametrization, join
-from .tensordiff import Above, as_a_whole, tensor_changes, together, whole_changes
+from .slotnames import check_new_names
+from .tensordiff import tensor_changes, whole_dtype
 from .ties import needed_ties, second_paths
+from .training import training_changes
 
 _NONE = Literal("None")
-NOTHING = Above()
 Parametrizations = tuple[Parametrization, ...]
 
 
@@ -63,10 +65,13 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
         UnsupportedChange: hooks, or state that no source can declare.
         UnknownArguments: nothing tells how a new module was constructed.
     """
-    return _modules(reference, live, "", _Seen(bench, {live.key: ("", reference.key)}))
+    delta = _modules(reference, live, "", _Seen(bench, {live.key: ("", reference.key)}))
+    return replace(delta, edits=(*delta.edits, *training_changes(delta)))
 
 
-def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: Above = NOTHING) -> Delta:
+def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: str | None = None) -> Delta:
+    """``above`` is the dtype that a module further up was given as a whole."""
+    check_new_names(reference, live, path)
     calls: Mapping[str, Parametrizations] = {}
     if reference.parametrized != live.parametrized:
         calls, reference = seen.bench.parametrize(live, reference, path)
@@ -78,8 +83,8 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: Above =
             f"a {added[0]} is registered, and no class can declare a hook",
             "Move what the hook does into the module's `forward`, or remove the hook.",
         )
-    own = as_a_whole(reference, live, above)
-    here = together(above, own)
+    cast = None if above else whole_dtype(reference, live)
+    here = above or cast
     edits = (
         *(Parametrized(join(path, name), parts) for name, parts in calls.items()),
         *_children(reference, live, path, seen, here),
@@ -93,7 +98,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: Above =
             else ()
         ),
         *((SavedOnce(path, paths),) if (paths := second_paths(reference, live)) else ()),
-        *whole_changes(path, own),
+        *((Cast(path, cast, False),) if cast else ()),
     )
     return Delta(reference, live, edits)
 
@@ -101,14 +106,16 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: Above =
 # --- children -------------------------------------------------------------------------------------------------------
 
 
-def _children(reference: Node, live: Node, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
+def _children(reference: Node, live: Node, path: str, seen: _Seen, above: str | None) -> Iterator[Change]:
     if _is_list(reference) and _is_list(live):
         yield from _members(reference, live, path, seen, above)
         return
     before, after = dict(reference.children), dict(live.children)
-    for name in before:
-        if name not in after:
-            yield Removed(join(path, name), "module" if before[name] is not None else "slot")
+    plain = dict(live.attributes)
+    for name, child in before.items():
+        # A plain None was never a module, but built under another condition: an attribute is declared otherwise.
+        if name not in after and plain.get(name) != _NONE:
+            yield Removed(join(path, name), "module" if child is not None else "slot")
     for name, node in after.items():
         here = join(path, name)
         if name in before:
@@ -119,7 +126,7 @@ def _children(reference: Node, live: Node, path: str, seen: _Seen, above: Above)
             yield _new(node, here, seen)
 
 
-def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
+def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, above: str | None) -> Iterator[Change]:
     if live is None:
         if reference is not None:
             yield SetToNone(path, reference.cls)
@@ -135,7 +142,7 @@ def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, ab
         yield from _same_or_other(reference, live, path, seen, above)
 
 
-def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
+def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: str | None) -> Iterator[Change]:
     if reference.cls != live.cls:
         yield _replaced(reference, live, path, seen)
         return
@@ -172,7 +179,7 @@ def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
     construction, built = seen.bench.construct(live, reference, path)
     delta = _modules(built, live, path, seen)
     inner = _path_to(reference.key, built)
-    return Replaced(path, reference.cls, construction, delta if delta.edits else None, inner)
+    return Replaced(path, reference.cls, construction, delta if delta.edits else None, inner, built)
 
 
 def _path_to(key: int, node: Node) -> str | None:
@@ -192,7 +199,7 @@ def _new(live: Node, path: str, seen: _Seen, siblings: Sequence[Node] = ()) -> C
     like = min((node for node in siblings if node.cls == live.cls), key=lambda n: distance(n, live), default=None)
     construction, built = seen.bench.construct(live, None, path, like)
     delta = _modules(built, live, path, seen)
-    return Added(path, construction, delta if delta.edits else None)
+    return Added(path, construction, delta if delta.edits else None, built)
 
 
 # --- lists ----------------------------------------------------------------------------------------------------------
@@ -203,7 +210,7 @@ def _is_list(node: Node) -> bool:
     return node.cls.name in {"ModuleList", "Sequential"} and names == [str(index) for index in range(len(names))]
 
 
-def _members(reference: Node, live: Node, path: str, seen: _Seen, above: Above) -> Iterator[Change]:
+def _members(reference: Node, live: Node, path: str, seen: _Seen, above: str | None) -> Iterator[Change]:
     before = [child for _, child in reference.children]
     after = [child for _, child in live.children]
     if len(before) == len(after) and (None in before or None in after):
@@ -231,8 +238,9 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, above: Above) 
 
 def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
     before, after = dict(reference.attributes), dict(live.attributes)
+    slots = {name for name, _ in (*live.children, *live.parameters, *live.buffers)}
     for name in before:
-        if name not in after:
+        if name not in after and name not in slots:  # a plain None may have become a module
             yield Removed(join(path, name), "attribute")
     for name, value in after.items():
         if name not in before or before[name] != value:

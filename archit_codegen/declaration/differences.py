@@ -1,8 +1,9 @@
 """The first difference between the facts of two module trees, as a readable clause."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from archit_codegen.declaration.facts import ConfigFact, Facts
+from archit_codegen.declaration.facts import ConfigFact, Facts, text_of
 
 LONGEST = 160
 
@@ -10,6 +11,13 @@ LONGEST = 160
 def first_difference(expected: Facts, actual: Facts) -> tuple[str, str] | None:
     """Path and reason of the first fact, in tree order, that is not as expected."""
     return next(differences(expected, actual), None)
+
+
+def as_saved(value: Any) -> Any:
+    """Facts as they are after a way over the disk: a config file is JSON, which has lists alone."""
+    if isinstance(value, dict):
+        return type(value)((key, as_saved(item)) for key, item in value.items())
+    return [as_saved(item) for item in value] if type(value) in (list, tuple) else value
 
 
 def differences(expected: Facts, actual: Facts) -> Iterator[tuple[str, str]]:
@@ -37,10 +45,15 @@ def of_values(name: str, expected: object, actual: object) -> Iterator[str]:
         keys = expected if isinstance(expected, ConfigFact) else expected | actual
         for key in keys:
             yield from of_values(f"{name}.{key}", expected.get(key), actual.get(key))
-    elif type(expected) is not type(actual) or expected != actual:
+    elif not same(expected, actual):
         yield f"{name} is {text(actual)}, should be {text(expected)}"
 
 
+def same(expected: object, actual: object) -> bool:
+    """Equal and of one type; a nan is equal to itself here, wherever it stands."""
+    return type(expected) is type(actual) and (expected == actual or text_of(expected) == text_of(actual))
+
+
 def text(value: object) -> str:
-    written = value if isinstance(value, str) and value.isidentifier() else repr(value)
+    written = value if isinstance(value, str) and value.isidentifier() else text_of(value)
     return written if len(written) <= LONGEST else f"{written[:LONGEST]}..."

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from importlib import metadata
@@ -13,9 +13,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto import modeling_auto
 from transformers.utils import auto_docstring
 
-from ..errors import SourceUnavailable
+from ..errors import SourceUnavailable, UnsupportedChange
 from .ir import Literal
-from .literal import is_plain_identifier, is_writable, literal_names, write_literal
+from .literal import MAX_DEPTH, is_plain_identifier, is_writable, write_literal
 from .source import class_text
 
 PLAN = "base_model_tp_plan"
@@ -23,6 +23,7 @@ DEFAULTS = "sub_configs_defaults"
 EXAMPLE = re.compile(r"^\s*(?:Examples?\b|```|>>>)", re.MULTILINE)
 ADDED = "Was added to the configuration."
 MEANINGS = {"auto_map": "The code that is saved with a model, by Auto class."}
+LARGEST = 10**640  # the limit of digits that Python reads may be as low as this
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,9 @@ class ConfigClass:
         """The class and those of its sub-configs, each before it is used."""
         return (*(sub for _, sub in self.subs), self)
 
-    def with_auto_map(self, package: str, root: str, autos: Sequence[str]) -> "ConfigClass":
-        """The class whose configs name the code that a checkpoint carries, for each Auto class."""
-        homes = {"AutoConfig": f"configuration_{package}.{self.name}"}
-        homes |= dict.fromkeys(autos, f"modeling_{package}.{root}")
+    def with_auto_map(self, package: str, models: Mapping[str, str]) -> "ConfigClass":
+        """The class whose configs name the code that a checkpoint carries: ``models`` by their Auto class."""
+        homes = {"AutoConfig": f"configuration_{package}.{self.name}", **models}
         return replace(self, fields=(*self.fields, _field("auto_map", homes)))
 
 
@@ -77,6 +77,9 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
 
     ``moves`` are the paths, from the base model, of modules that a wrapper holds now, with their paths inside it: the
     plan for tensor parallelism names the weights below them by path.
+
+    Raises:
+        UnsupportedChange: an attribute whose name or value cannot be written.
     """
     if not isinstance(config, PreTrainedConfig):
         return None
@@ -86,13 +89,9 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
         for name in _plain_subs(cls)
         if (sub := config_class(getattr(config, name, None), suffix)) is not None and (sub.fields or sub.subs)
     )
-    declared = _declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
+    declared = declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
-    fields = tuple(
-        _field(name, value)
-        for name, value in sorted(added.items())
-        if is_writable(value) and not literal_names(value) and is_plain_identifier(name)
-    )
+    fields = tuple(_field(name, value) for name, value in sorted(added.items()))
     return ConfigClass(f"{cls.__name__}{suffix}", cls, (*fields, *_moved_plan(cls, moves)), *_head(cls), subs)
 
 
@@ -147,7 +146,7 @@ def documents_any_name() -> bool:
 
 
 @cache
-def _declared_fields(cls: type) -> frozenset[str]:
+def declared_fields(cls: type) -> frozenset[str]:
     """Fields, properties and what the class computes for itself."""
     names = {"model_type", "transformers_version", "_name_or_path", "auto_map", "architectures", "dtype"}
     for base in cls.__mro__:
@@ -160,6 +159,13 @@ def _declared_fields(cls: type) -> frozenset[str]:
 
 
 def _field(name: str, value: object) -> tuple[str, str, Literal]:
+    if not is_plain_identifier(name):
+        raise UnsupportedChange(
+            f"config.{name}", "the name cannot stand in source", "Use a plain identifier as the name."
+        )
+    if not (_is_json(value) and is_writable(value)):
+        reason = f"no config file can hold this value of type {type(value).__name__}"
+        raise UnsupportedChange(f"config.{name}", reason, "Use plain numbers, text, lists and dicts.")
     return name, "object" if value is None else type(value).__name__, Literal(write_literal(value))
 
 
@@ -208,3 +214,15 @@ def _is_mutable(text: str) -> bool:
 
 def _default(text: str) -> str:
     return f"field(default_factory=lambda: {text})" if _is_mutable(text) else text
+
+
+def _is_json(value: object, depth: int = MAX_DEPTH) -> bool:
+    """Values of JSON, of exactly Python's own types: a subclass brings code along."""
+    if type(value) in (list, tuple, dict):
+        members = value.values() if isinstance(value, dict) else value
+        if isinstance(value, dict) and not all(type(key) in (str, int) for key in value):
+            return False
+        return depth > 0 and all(_is_json(member, depth - 1) for member in members)  # type: ignore[attr-defined]
+    if type(value) is int:
+        return abs(value) < LARGEST
+    return type(value) in (type(None), bool, float, str)

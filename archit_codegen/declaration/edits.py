@@ -1,12 +1,14 @@
 """What the plan asks of the source: variants and their edits, as text and positions. Standard library only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .ir import ClassRef, CodeRef, Site
 
 # Stands in new text for the expression that was there before.
 ORIGINAL = "__original__"
+# Stand in a learnt test for the index of the loop, and for the number of its rounds.
+INDEX, COUNT = "__index__", "__count__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,10 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """Another expression, in which `ORIGINAL` may stand."""
+    """Another expression, in which `ORIGINAL` may stand; there the call is made of ``held``, if that is given."""
 
     text: str
+    held: Callee | None = None
 
 
 Alternative = Callee | Arguments | Expression
@@ -61,21 +64,31 @@ class SiteEdit:
     """What a site builds, by the iteration of the loop around it; what is not named stays.
 
     ``choices`` has one entry without indices where the site always builds the same; ``indices`` are all iterations
-    that come to the site.
+    that come to the site. ``tests`` say for each choice when it is taken, whatever the depth, the last one perhaps
+    with nothing: otherwise. ``count`` is the number of rounds, its text and its value.
     """
 
     site: Site
     choices: tuple[tuple[tuple[int, ...], Alternative], ...]
     indices: tuple[int, ...] = ()
+    tests: tuple[str, ...] = ()
+    count: tuple[str, int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LoopEdit:
-    """The comprehension around a site runs over these indices, in this order."""
+    """The comprehension around a site runs over these indices, in this order; ``test`` says which whatever the depth,
+    which is ``count``; where the order is another one, it is the sequence of them."""
 
     site: Site
     order: tuple[int, ...]
     size: int
+    test: str | None = None
+    count: str = field(default="", compare=False)
+
+    @property
+    def in_order(self) -> bool:
+        return list(self.order) == sorted(set(self.order))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,36 +1,37 @@
 """From the difference to the text of a package: plan, rewrite, bind, render."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import FunctionType
 from typing import Any
 
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..errors import ArchitError
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
 from .changes import Delta, method_key
-from .checkpoints import conversions, moved_patterns, moves_of
+from .checkpoints import conversion_statements, moves_of, with_moved_patterns
+from .draft import ClassDraft, Draft
 from .ecosystem import ConfigClass, documents_any_name
-from .edits import ClassAttribute, InitWeights, Method, Plan, SourceEdit, Variant
+from .edits import InitWeights, Method, Plan, SourceEdit, Variant
+from .following import follow
 from .forcing import forced
 from .importing import Import
 from .ir import ClassRef, CodeRef
-from .literal import write_literal
-from .markers import missing_markers
-from .ownership import is_user_code
+from .lookup import Place, place_of_module
+from .markers import missing_markers, unlisted
 from .patches import method_edit
 from .plan import Facts, make_plan
-from .resolve import Bindings, module_scope, of_modelling_file
+from .plannedclass import Followed, Original
+from .resolve import Bindings, closure_scope, module_scope, of_modelling_file
 from .rewrite import rewrite_class
 from .rewrite_modular import subclass
 from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
-from .textcheck import check_text
 from .uses import UsedNames, root_import
-from .values import class_ref
 from .workbench import Workbench
 
 # Names that new text (statements, tensors) may rely on.
@@ -51,13 +52,14 @@ class Options:
     copy_user_code: bool = True
     prefer_sites: bool = True
     flat: bool = False
+    roots: tuple[type, ...] = ()  # classes of the user's that are copied in any case
     vendor: str = "changed"
 
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
     """The text of the new classes and what each stands for (``origins``: emitted name -> ``module:qualname``);
-    ``methods`` are the patched methods of each, by what they do."""
+    ``methods`` are the patched methods of each, by what they do, ``draft`` what the text was to become."""
 
     files: Mapping[str, str]
     root: str
@@ -65,7 +67,8 @@ class Emitted:
     origins: Mapping[str, str]
     methods: Mapping[str, Mapping[str, str]]
     texts: tuple[str, ...]
-    needs: tuple[str, ...] = ()
+    draft: Draft
+    parts: Parts
 
     @property
     def new_source(self) -> str:
@@ -83,24 +86,29 @@ class Emitter:
     config: ConfigClass | None
     forced: frozenset[ClassRef] = frozenset()
     method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    drafts: list[ClassDraft] = field(default_factory=list)
+    others: tuple["Emitter", ...] = ()  # of the same surgery, done at other configs
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
-        wanted = self.forced | self.bench.built_by_config
-        plan = self._with_moved_patterns(make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names)))
-        copy = self.options.copy_user_code
-        defined, vendor = self._defined(plan, names), self.options.vendor == "all"
+        moves = tuple(moves_of(self.delta))
+        plan = follow(self.plan(names), tuple(self._plans_of_others()))
+        plan = with_moved_patterns(plan, self.bench.live, moves)
+        copy, vendor = self.options.copy_user_code, self.options.vendor == "all"
         configs = {config.base: config.name for config in self._configs}
-        bindings = Bindings(defined, self.bench.process.relays, copy, vendor, configs)
+        roots = [*self.options.roots]
+        bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, vendor, configs, roots=roots)
         ordered = self._ordered(plan)
         texts = [self._class(variant, plan, names, bindings) for variant in ordered]
         missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
         if missing:
-            return replace(self, forced=missing, method_scopes={}).emit()
+            return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
         sources = [self._source(variant) for variant in reversed(ordered)]
         changed = dict.fromkeys(
             v.origin.module for v in reversed(ordered) if v.origin.module.startswith("transformers.")
         )
+        followed = {ref.name: found[-1] for ref, found in plan.present.items() if self.bench.follows(ref)}
+        emitted = followed if self.config is not None else None
         user = names.add_roots(bindings.roots) if self.options.copy_user_code else names.user
         parts = Parts(
             name=self.options.name,
@@ -115,7 +123,7 @@ class Emitter:
             changed=tuple(changed),
             copy=copy,
             postponed=self._postponed(ordered),
-            conversions=tuple(self._conversions(plan)),
+            conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves)),
             modular=tuple(self._modular(ordered, texts, bindings)) if self.options.vendor == "modular" else (),
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
@@ -124,8 +132,27 @@ class Emitter:
         copied = {name: item.value for name, item in bindings.vendored.items() if isinstance(item.value, type)}
         origins |= {name: f"{cls.__module__}:{cls.__qualname__}" for name, cls in copied.items()}
         own = [definition.text for definition in user.definitions]
-        return Emitted(
-            dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), tuple(parts.needs)
+        draft = self._draft(parts, names.imports)
+        return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), draft, parts)
+
+    def _draft(self, parts: Parts, imports: Mapping[str, Import]) -> Draft:
+        live_config = getattr(self.bench.live, "config", None)
+        return Draft(
+            name=self.options.name,
+            declared=self.bench.declared,
+            root=parts.root,
+            classes=tuple(self.drafts),
+            config=self.config,
+            values=live_config.to_dict() if self.config is not None and live_config is not None else {},
+            user={name: value for value, name in parts.user.names.items()},
+            statements=tuple(parts.statements),
+            definitions=tuple(definition.name for definition in parts.user.definitions),
+            imports={**GIVEN, **imports},
+            relays=self.bench.process.relays,
+            methods={code: _place("a patched method", scope) for code, scope in self.method_scopes.items()},
+            postponed=parts.postponed,
+            vendor=self.options.vendor,
+            conversions=parts.conversions,
         )
 
     def _postponed(self, ordered: Sequence[Variant]) -> bool:
@@ -134,6 +161,16 @@ class Emitter:
         return mine and any(postpones(self._source(variant).file) for variant in ordered)
 
     # --- plan
+
+    def plan(self, names: UsedNames) -> Plan:
+        wanted = self.forced | self.bench.built_by_config
+        return make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names))
+
+    def _plans_of_others(self) -> Iterator[Plan]:
+        for other in self.others:
+            names = UsedNames(other.bench.objects, other.delta, frozenset(), copy=self.options.copy_user_code)
+            with suppress(ArchitError):  # what cannot be declared there says nothing about what is compiled here
+                yield replace(other, options=self.options, forced=self.forced, method_scopes={}).plan(names)
 
     def facts(self, names: UsedNames) -> Facts:
         return Facts(
@@ -186,22 +223,6 @@ class Emitter:
         index = {variant: place for place, variant in enumerate(plan.variants)}
         return sorted(plan.variants, key=lambda v: (modules.index(v.origin.module), self._source(v).line, index[v]))
 
-    def _with_moved_patterns(self, plan: Plan) -> Plan:
-        """Names that a checkpoint may have or lack follow the weights that moved."""
-        found = moved_patterns(self.bench.live, moves_of(self.delta))
-        edits = tuple(ClassAttribute(name, write_literal(patterns)) for name, patterns in found)
-        variants = (replace(v, edits=(*v.edits, *edits)) if v.name == plan.root else v for v in plan.variants)
-        return replace(plan, variants=tuple(variants)) if edits else plan
-
-    def _conversions(self, plan: Plan) -> Iterator[str]:
-        """Statements by which checkpoints of the declared class can be read."""
-        if self.config is not None:
-            emitted = {ref.name: names[-1] for ref, names in plan.present.items() if self.bench.follows(ref)}
-            for found in conversions(self.bench.live, self.options.name, emitted, moves_of(self.delta)):
-                known = found.understood()
-                if known.moves or known.declared is not None:
-                    yield known.statement()
-
     # --- classes
 
     def _source(self, variant: Variant) -> ClassText:
@@ -211,12 +232,17 @@ class Emitter:
         cls = self.bench.objects[variant.code.key]
         source = self._source(variant)
         native = cls.__module__.partition(".")[0] == "torch"
-        scope = {"nn": nn} if native else {**module_scope(cls), **_closure_scope(cls)}
-        variant = self._with_bound_methods(variant, scope, bindings)
-        text = rewrite_class(source, variant, self._renames(plan, scope))
-        originals = {name: ref.name for ref, new in plan.present.items() for name in new}
-        originals |= {config.name: config.base.__name__ for config in self._configs}
-        check_text(source.dedented, text, variant, originals, str(scope.get("__package__") or ""))
+        scope = {"nn": nn} if native else {**module_scope(cls), **closure_scope(cls)}
+        renames = self._renames(plan, scope)
+        self.drafts.append(
+            ClassDraft(
+                variant,
+                Original(source.text, source.line, source.indent),
+                Followed(renames.present, renames.single, renames.package, renames.documented, renames.unlisted),
+                _place(variant.name, scope),
+            )
+        )
+        text = rewrite_class(source, self._with_bound_methods(variant, scope, bindings), renames)
         given = {**GIVEN, **names.imports, **bindings.imports}
         for name in self._imported(names):
             bindings.imports.setdefault(name, names.imports[name])
@@ -257,31 +283,8 @@ class Emitter:
             if scope.get(config.base.__name__) is config.base
         }
         package = str(scope.get("__package__") or "")
-        return Renames(present, single, package, documents_any_name(), self._unlisted(plan))
-
-    def _unlisted(self, plan: Plan) -> frozenset[str]:
-        """Classes that may not be split and stand only in models that are imported, which say so themselves."""
-        if not isinstance(self.bench.live, PreTrainedModel):
-            return frozenset()
-        imported = [
-            model
-            for model in self.bench.live.modules()
-            if isinstance(model, PreTrainedModel) and class_ref(type(model)) not in plan.present
-        ]
-        answered = {name for model in imported for name in model._no_split_modules or ()}
-        inside = {module for model in imported for module in model.modules()}
-        outside = {type(module).__name__ for module in self.bench.live.modules() if module not in inside}
-        return frozenset(answered - outside)
+        return Renames(present, single, package, documents_any_name(), unlisted(self.bench.live, plan))
 
 
-def _closure_scope(cls: type) -> Mapping[str, Any]:
-    """A class in a function body may close over names of that function."""
-    if not is_user_code(cls):
-        return {}
-    scope: dict[str, Any] = {}
-    for value in vars(cls).values():
-        if isinstance(value, FunctionType) and value.__closure__:
-            for name, cell in zip(value.__code__.co_freevars, value.__closure__, strict=True):
-                if name != "__class__" and cell.cell_contents is not cls:
-                    scope[name] = cell.cell_contents
-    return scope
+def _place(path: str, scope: Mapping[str, Any]) -> Place:
+    return place_of_module(path, scope, None)

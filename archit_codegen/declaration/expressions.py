@@ -10,6 +10,7 @@ from .ir import Argument, CodeRef, ConfigRef, Construction, Literal, Member, Mod
 
 # Whether an expression over `config` has a literal's value, for the config at a path.
 Holds = Callable[[str, str, Literal], bool]
+SIMPLE = re.compile(r"[\w.]+(\[\w+\])?")
 NameOf = Callable[[CodeRef], str]
 
 
@@ -24,6 +25,7 @@ class Scope:
     name_of: NameOf
     path: str
     values: tuple[tuple[Value, str], ...] = ()  # what the owner's own arguments hold, and their names
+    parameters: frozenset[str] = frozenset()  # the owner's arguments that are plain values
 
     def config(self, path: str) -> str | None:
         """The text of the config at a path."""
@@ -39,7 +41,8 @@ def scope_of(owner: Node, holds: Holds, name_of: NameOf, path: str) -> Scope:
     """The scope of the constructor of ``owner``."""
     arguments = owner.built.arguments if owner.built is not None else ()
     values = tuple((argument.value, argument.name) for argument in arguments if isinstance(argument.value, Opaque))
-    return Scope(_config_names(owner), {}, holds, name_of, path, values)
+    plain = frozenset(a.name for a in arguments if isinstance(a.value, Literal) and a.kind == "parameter")
+    return Scope(_config_names(owner), {}, holds, name_of, path, values, plain)
 
 
 def _config_names(owner: Node) -> Mapping[str, str]:
@@ -100,7 +103,7 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
         case Member():
             return f"{scope.name_of(value.code)}.{value.name}"
         case Structure():
-            members = [replace(argument, value=item, text=None) for _, item in value.items]
+            members = [replace(argument, value=item, text=None, learnt=None) for _, item in value.items]
             return bracketed(value, [argument_text(member, scope, replaced, nested) for member in members], scope)
         case Opaque() if value in dict(scope.values):
             return dict(scope.values)[value]
@@ -148,6 +151,8 @@ def bracketed(value: Structure, texts: Sequence[str | None], scope: Scope) -> st
 
 def _literal(argument: Argument, value: Literal, scope: Scope) -> str:
     """By provenance: the surgery's expression over the config, the original's argument, a config field, itself."""
+    if argument.learnt is not None:
+        return learnt_text(argument.learnt, scope) or value.text
     text = argument.text
     if text is None:
         return value.text
@@ -163,6 +168,29 @@ def _literal(argument: Argument, value: Literal, scope: Scope) -> str:
         if over is not None and value.text not in ("None", "True", "False"):
             return over
     return value.text
+
+
+def learnt_text(learnt: Sequence[str], scope: Scope) -> str | None:
+    """The first of several expressions whose names are all to be had where it will stand."""
+    return next(filter(None, (_localised(text, scope) for text in learnt)), None)
+
+
+def _localised(text: str, scope: Scope) -> str | None:
+    """``@name`` is an argument of the declared call, ``config`` the root's, any other name one of the owner's."""
+    found: list[str | None] = []
+
+    def original(match: re.Match[str]) -> str:
+        found.append(scope.originals[match[1]][1] if match[1] in scope.originals else None)
+        return f"{found[-1]}" if match[0] == text or SIMPLE.fullmatch(found[-1] or "") else f"({found[-1]})"
+
+    def local(match: re.Match[str]) -> str:
+        *path, name = match[1].removeprefix(".").split(".")
+        found.append(scope.config(".".join(path)))
+        return f"{found[-1]}.{name}"
+
+    names = set(re.findall(r"(?<![\w.@])[A-Za-z_]\w*", re.sub(r"\bconfig(?:\.\w+)+", "", text)))
+    written = re.sub(r"@(\w+)", original, re.sub(r"\bconfig((?:\.\w+)+)", local, text))
+    return written if None not in found and names <= scope.parameters else None
 
 
 def _over_config(text: str, value: Literal, scope: Scope) -> str | None:

@@ -10,11 +10,14 @@ import re
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
+
+from archit_codegen.declaration.literal import is_writable, write_literal
 
 Facts = dict[str, dict[str, object]]
 ClassName = Callable[[nn.Module], str]
@@ -121,6 +124,8 @@ class Reader:
 
     def value(self, value: object, outer: tuple[int, ...]) -> object:
         """The fact of any value; containers recurse, and what contains itself is cut off there."""
+        if isinstance(value, Enum):  # its class may be a copy
+            return ("member", value.name, self.value(value.value, outer))
         if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
             return (type(value).__name__, repr(value)) if isinstance(value, float) and value != value else value
         if id(value) in outer or len(outer) > DEEPEST:
@@ -146,7 +151,7 @@ class Reader:
             (types.BuiltinFunctionType, lambda value, _: ("function", value.__name__)),
             (types.ModuleType, lambda value, _: ("import", value.__name__)),
             (Mapping, lambda value, o: {key_text(key): self.value(item, o) for key, item in value.items()}),
-            ((set, frozenset), lambda value, o: ("set", *sorted(repr(self.value(item, o)) for item in value))),
+            ((set, frozenset), lambda value, o: ("set", *sorted(text_of(self.value(item, o)) for item in value))),
             (list, lambda value, o: [self.value(item, o) for item in value]),
             (tuple, lambda value, o: tuple(self.value(item, o) for item in value)),
         )
@@ -206,7 +211,15 @@ def declared(values: Mapping[Any, Any]) -> ConfigFact:
 
 
 def key_text(key: object) -> str:
-    return key if isinstance(key, str) else repr(key)
+    return key if isinstance(key, str) else f"[{text_of(key)}]"
+
+
+def text_of(value: object) -> str:
+    """What the class of a value says of it; the literal of a number that is too long for that."""
+    try:
+        return repr(value)
+    except ValueError:
+        return write_literal(value) if is_writable(value) else f"a {type(value).__name__}"
 
 
 def function_fact(function: types.FunctionType) -> tuple[object, ...]:

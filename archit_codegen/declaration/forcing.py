@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .changes import Arranged, Change, Delta, Inside
+from .changes import Arranged, Change, Delta, Frozen, Inside, Replaced
 from .ir import ClassRef, Node, join
 
 
@@ -11,9 +11,10 @@ def forced(delta: Delta, classes: frozenset[ClassRef], path: str = "") -> Delta:
     """The delta, with a path to every module of the given classes that stands for a declared one."""
     if not classes:
         return delta
-    edits = [_forced_edit(edit, classes) for edit in delta.edits]
-    touched = {edit.slot for edit in edits if edit.path != path}
-    for name, known, child in _pairs(delta):
+    pairs = {name: (known, child) for name, known, child in _pairs(delta)}
+    edits = [_forced_edit(edit, pairs.get(edit.slot), classes) for edit in delta.edits]
+    touched = {edit.slot for edit in edits if edit.path != path and not isinstance(edit, Frozen)}
+    for name, (known, child) in pairs.items():
         if name not in touched and known.cls == child.cls:
             inner = forced(Delta(known, child, ()), classes, join(path, name))
             if inner.edits or child.cls in classes:
@@ -37,5 +38,20 @@ def _pairs(delta: Delta) -> Iterator[tuple[str, Node, Node]]:
             yield name, known, child
 
 
-def _forced_edit(edit: Change, classes: frozenset[ClassRef]) -> Change:
-    return replace(edit, delta=forced(edit.delta, classes, edit.path)) if isinstance(edit, Inside) else edit
+def _forced_edit(edit: Change, pair: tuple[Node, Node] | None, classes: frozenset[ClassRef]) -> Change:
+    if isinstance(edit, Inside):
+        return replace(edit, delta=forced(edit.delta, classes, edit.path))
+    if isinstance(edit, Replaced) and edit.inner is not None and edit.delta is None and pair is not None:
+        known, live = pair
+        held = forced(Delta(known, _below(live, edit.inner), ()), classes, join(edit.path, edit.inner))
+        if held.edits or known.cls in classes:
+            return replace(edit, held=held)
+    return edit
+
+
+def _below(node: Node, path: str) -> Node:
+    for name in path.split(".") if path else ():
+        child = node.child(name)
+        assert child is not None
+        node = child
+    return node

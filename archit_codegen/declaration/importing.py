@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 
+from archit_codegen.declaration.literal import is_plain_identifier
 from archit_codegen.declaration.ownership import is_user_module
 from archit_codegen.errors import UnsupportedChange
 
@@ -105,14 +106,17 @@ def importable(value: object, name: str) -> Import:
     """The import of a definition of the user's own.
 
     Raises:
-        UnsupportedChange: it lives in a script, a notebook or a function body, from which nobody else can import.
+        UnsupportedChange: it lives in a script, a notebook or a function body, from which nobody else can import, or
+            in a file whose name cannot stand in an import.
     """
     found = import_of(value, name)
     module = sys.modules.get(found.module) if found is not None else None
-    if found is None or module is None or getattr(module, "__spec__", None) is None:
+    named = found is not None and all(map(is_plain_identifier, found.module.split(".")))
+    if found is None or module is None or not named or getattr(module, "__spec__", None) is None:
         raise UnsupportedChange(
             name,
-            "it cannot be imported elsewhere, since it is defined in a script, a notebook or a function",
+            "it cannot be imported elsewhere, since it is defined in a script, a notebook or a function, or in a file "
+            "whose name is no identifier",
             'Define it in a module, or let it be copied (`user_code = "copy"`).',
         )
     return found

@@ -124,6 +124,9 @@ def _value(
     if name == "modules" and isinstance(module, nn.ModuleDict):
         return dict(module._modules)
     found = _attribute(module, name, default)
+    plain = given.get(name, default)
+    if isinstance(found, nn.Module) and isinstance(plain, int | float | str):
+        return plain  # `dropout: float` became `self.dropout = nn.Dropout(dropout)`
     if found is not parameter.empty:
         return found
     if name == "config" and config is not None and not is_config(given.get(name)):

@@ -103,6 +103,8 @@ class Argument:
     """One argument of a constructor call, bound to its parameter.
 
     ``text`` is where the value came from, as far as known: an expression over ``config``, or ``"?name"``, a hint.
+    ``learnt`` are expressions that gave the value at several configs, best first, over the root's ``config`` and the
+    owner's arguments, or ``"@name"`` for an argument of the declared call; empty where the value follows nothing.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Argument:
     kind: str  # "parameter" or, for a member of *args, "positional"
     keyword: bool
     text: str | None = None
+    learnt: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

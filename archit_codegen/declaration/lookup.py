@@ -11,6 +11,7 @@ from archit_codegen.declaration.agreement import UNKNOWN
 from archit_codegen.declaration.livesource import Located, innermost, own_functions
 from archit_codegen.declaration.names import Position
 from archit_codegen.declaration.sourcefile import FUTURE_FLAGS, Compiled, SourceFile, cells, source_file
+from archit_codegen.errors import SourceUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def place_of_function(function: FunctionType, located: Located, overrides: Mappi
 
 def place_of_class(cls: type, located: Located, overrides: Mapping[Position, object]) -> Place:
     functions = [function for function in own_functions(cls) if function.__module__ == cls.__module__]
+    if not functions and cls.__module__ not in sys.modules:
+        raise SourceUnavailable(cls.__qualname__, f"its module {cls.__module__!a} is not loaded", "Import it again.")
     module = functions[0].__globals__ if functions else vars(sys.modules[cls.__module__])
     return _place(cls.__qualname__, module, located, cells_of(functions), overrides)
 

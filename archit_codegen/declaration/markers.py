@@ -3,9 +3,14 @@
 import re
 from collections.abc import Mapping
 
+from torch import nn
+from transformers import PreTrainedModel
+
 from ..errors import SourceUnavailable
+from .edits import Plan
 from .ir import ClassRef
 from .source import class_text
+from .values import class_ref
 
 EXPERTS = "@use_experts_implementation"
 ATTENTION = "ALL_ATTENTION_FUNCTIONS.get_interface("
@@ -38,3 +43,18 @@ def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> set[ClassRef]
         if marker in text:
             found.add(ref)
     return found
+
+
+def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:
+    """Classes that may not be split and stand only in models that are imported, which say so themselves."""
+    if not isinstance(live, PreTrainedModel):
+        return frozenset()
+    imported = [
+        model
+        for model in live.modules()
+        if isinstance(model, PreTrainedModel) and class_ref(type(model)) not in plan.present
+    ]
+    answered = {name for model in imported for name in model._no_split_modules or ()}
+    inside = {module for model in imported for module in model.modules()}
+    outside = {type(module).__name__ for module in live.modules() if module not in inside}
+    return frozenset(answered - outside)

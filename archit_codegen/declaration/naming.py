@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from archit_codegen.declaration.importing import FUTURE, Import, sort_imports
+from archit_codegen.declaration.names import BUILTINS
 from archit_codegen.declaration.references import Key, Target, Unit
 from archit_codegen.errors import UnsupportedChange
 
@@ -11,8 +12,8 @@ def choose_names(units: Mapping[Key, Unit], roots: list[Target], taken: frozense
     """Roots first, then imports, then the rest in the order in which they were found; the second gets a number."""
     references = [reference.target for unit in units.values() for reference in unit.references]
     imports = [target for target in [*roots, *references] if isinstance(target, Import)]
-    # A name that some text means as a builtin cannot be given to anything else.
-    used: set[str] = set(taken).union(*(unit.builtins for unit in units.values()))
+    # A name of Python's own is given to nothing else: some text, here or in another file, may mean that.
+    used: set[str] = set(taken) | BUILTINS
     names: dict[Target, str] = {}
     for key in [target for target in roots if isinstance(target, tuple)]:
         _claim(key, units[key].wanted, names, used)

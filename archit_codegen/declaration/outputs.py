@@ -26,11 +26,20 @@ def run(model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
 
 
 def run_once(model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    own = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in inputs.items()}
+    own = {name: copied(value) for name, value in inputs.items()}
     with untouched(model), random_state(SEED), torch.no_grad():
         for module in model.modules():
             module.training = False
         return {place: tensor.detach().clone() for place, tensor in tensors(model(**own))}
+
+
+def copied(value: Any) -> Any:
+    """Models may write into their inputs: into tensors, and into the containers that hold them."""
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    if type(value) is dict:
+        return {key: copied(item) for key, item in value.items()}
+    return type(value)(map(copied, value)) if type(value) in (list, tuple) else value
 
 
 def accepts(model: nn.Module, argument: str) -> bool:

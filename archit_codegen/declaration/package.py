@@ -5,29 +5,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from ..files import write_package
+from ..disk.lock import Origin
+from ..disk.writer import write_package
+from ..installed import versions
+from ..templating import templates_digest
 from .loading import load_package
 
 
 @dataclass(frozen=True)
 class Package:
     """An emitted package. ``files`` maps paths such as ``"roberta_hel/modeling_roberta_hel.py"`` to their text;
-    ``notes`` say what validation could not compare, and what deserves a second look."""
+    ``notes`` say what validation could not compare, and what deserves a second look; ``heads`` names the class of each
+    task, ``declared`` the class it was made from ("module:Class")."""
 
     name: str
     files: Mapping[str, str]
     root_class: str
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    facts: Mapping[str, str] = field(default_factory=dict)
+    declared: str = ""
+    heads: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the package into ``directory`` as a whole, or not at all; returns the package's own path.
 
         Raises:
-            WriteRefused: a file there is not the package's own or was edited by hand, and ``overwrite`` is not set.
+            WriteRefused: a file there is not the package's own or was edited by hand, and ``overwrite`` is not set;
+                with it, a backup of what was there is kept.
         """
-        return write_package(Path(directory), self.name, self.files, self.facts, overwrite=overwrite)
+        origin = Origin(self.declared, versions(), templates=templates_digest())
+        return write_package(Path(directory), self.name, self.files, origin, overwrite=overwrite).package
 
     def load(self) -> ModuleType:
         """The package as an imported module, without a trace where the user works."""

@@ -1,14 +1,18 @@
 """Methods that were patched at run time, as text that can stand in a class."""
 
 import ast
+import builtins
 from collections.abc import Mapping, Set
+from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
 from ..errors import UnsupportedChange
+from .agreement import UNKNOWN
 from .edits import Method
 from .functiontext import closure_values, function_as_def
 from .literal import is_writable, write_literal
+from .liveness import default_edits
 from .livesource import innermost
 from .names import Edit, global_uses, splice
 
@@ -33,6 +37,7 @@ def method_edit(
         )
     text = function_as_def(function, name)
     scope = {**function.__globals__, **closure_values(function)}
+    text = splice(text, default_edits(innermost(function), _definition(text), partial(_meaning, scope)))
     if not bound:
         text = _with_self(text)
     _check_own_class(text, others, path)
@@ -40,6 +45,10 @@ def method_edit(
     text = _with_literals(text, closure_values(function))
     native = cls.__module__.partition(".")[0] == "torch"
     return Method(name, text, KEEP.format(name) if kept and not native else None, code), scope
+
+
+def _meaning(scope: Mapping[str, Any], name: str) -> object:
+    return scope.get(name, getattr(builtins, name, UNKNOWN))
 
 
 def _with_literals(text: str, closure: Mapping[str, Any]) -> str:

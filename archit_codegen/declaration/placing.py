@@ -1,9 +1,10 @@
 """Puts changes of child modules at the sites that built them; what no site can express is left over. Pure."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .changes import Arranged, Change, Inside, Replaced
+from .changes import Arranged, Change, Delta, Inside, Replaced
 from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
 from .expressions import Scope, argument_text, call_text
 from .ir import ClassRef, Literal, Node, Site, Value
@@ -15,12 +16,21 @@ Placed = tuple[ClassRef | None, SourceEdit]
 @dataclass(frozen=True, slots=True)
 class Placement:
     """A change by its path from the owner; ``declared`` is the node that the reference has there, ``variant`` the name
-    of the class that stands for the module now."""
+    of the class that stands for the module now. ``appended`` members of a list have none but such after them."""
 
     relative: str
     change: Change
     declared: Node | None
     variant: str | None
+    held: str | None = None  # the class of the declared module, where the new one holds it
+    appended: bool = False
+
+
+def declared_member(delta: Delta, edit: Change, order: tuple[int, ...]) -> Node | None:
+    """The declared member of a rearranged list that a live index stands for."""
+    if not edit.slot.isdigit() or int(edit.slot) >= len(order):
+        return None
+    return delta.reference.children[order[int(edit.slot)]][1]
 
 
 def place(
@@ -41,8 +51,9 @@ def place(
             loops.append(loop)
         elif alternative is None or node is None or node.built is None or node.built.site is None:
             rest.append(placement)
-        elif node.built.ordinal in wanted.setdefault(node.built.site, {}):
-            rest.append(placement)  # a repeated member of a rearranged list: the site can give it one form only
+        elif (known := wanted.setdefault(node.built.site, {}).get(node.built.ordinal)) is not None:
+            # A repeated member of a rearranged list: the site gives it the form that it gives the first.
+            rest += [placement] if known[1] != alternative else []
         else:
             wanted[node.built.site][node.built.ordinal] = (placement, alternative)
     placed = list(loops)
@@ -104,7 +115,7 @@ def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) 
     return None
 
 
-def _other_callee(node: Node, text: SiteText, variant: str) -> Alternative | None:
+def _other_callee(node: Node, text: SiteText, variant: str) -> Callee | None:
     assert node.built is not None
     if text.callee is None:
         return None
@@ -125,7 +136,10 @@ def _other_call(
         return None  # changed further, without a class to say so: statements follow
     if change.declared == change.construction.cls and change.delta is None and node.built.direct:
         return _other_arguments(node, text, change, inner)
-    return Expression(call_text(change.construction, inner, node.key, placement.variant))
+    held = None if placement.held is None else _other_callee(node, text, placement.held)
+    if placement.held is not None and held is None:
+        return None
+    return Expression(call_text(change.construction, inner, node.key, placement.variant), held)
 
 
 def originals(node: Node, text: SiteText | None) -> Mapping[str, tuple[Value, str]]:
@@ -171,16 +185,27 @@ def _site_edit(
     groups: dict[Alternative, list[int]] = {}
     for ordinal, (_, alternative) in sorted(by_ordinal.items()):
         groups.setdefault(alternative, []).append(ordinal)
-    if len(groups) == 1 and len(by_ordinal) == len(nodes):
-        return SiteEdit(site, (((), next(iter(groups))),))
     text = sites(site)
+    count = None if text is None or not text.every or text.loops != 1 else _count(text, len(nodes))
+    if len(groups) == 1 and len(by_ordinal) == len(nodes):
+        return SiteEdit(site, (((), next(iter(groups))),), count=count)
     if text is None or text.loop is None or text.loops > 1:
         return None
     index = _iterations(site, nodes, text)
     if len(set(index.values())) < len(nodes):
         return None
     choices = [(tuple(index[ordinal] for ordinal in chosen), alternative) for alternative, chosen in groups.items()]
-    return SiteEdit(site, tuple(choices), tuple(sorted(index.values())))
+    return SiteEdit(site, tuple(choices), tuple(sorted(index.values())), count=count)
+
+
+def _count(text: SiteText, rounds: int) -> tuple[str, int] | None:
+    """The number of rounds of the loop around a site: as text there, and as it was."""
+    if text.loop is None:
+        return None
+    inner = re.fullmatch(r"(range|enumerate)\((.*)\)", text.loop.iterable, re.DOTALL)
+    if text.loop.over_range and inner is not None:
+        return inner[2], rounds
+    return f"len({inner[2] if inner is not None and text.loop.index is not None else text.loop.iterable})", rounds
 
 
 def _iterations(site: Site, nodes: Sequence[Node], text: SiteText) -> Mapping[int, int]:
@@ -215,7 +240,9 @@ def _loop_edit(owner: Node, placement: Placement, sites: Sites, built: Mapping[S
         range(change.size)
     ):
         return None
-    return first.site_class, LoopEdit(first.site, change.order, change.size)
+    count = _count(text, change.size)
+    counted = count[0] if count else ""
+    return first.site_class, LoopEdit(first.site, change.order, change.size, change.test, counted)
 
 
 def _at(owner: Node, relative: str) -> Node:

@@ -3,29 +3,32 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..errors import UnsupportedChange
 from .changes import (
     Arranged,
     Cast,
     Change,
     Delta,
+    Frozen,
     FunctionPatched,
     Inside,
     MethodPatched,
     Parametrized,
+    Replaced,
     SavedOnce,
     Shared,
     TensorChanged,
     TiesChanged,
-    flatten,
+    is_appended,
 )
-from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Variant
+from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
-from .ir import ClassRef, CodeRef, Node, Site, join
-from .literal import is_plain_identifier, write_literal
-from .placing import Placement, place
-from .restoring import restoring, saved_once
+from .ir import ClassRef, CodeRef, Node, Site
+from .literal import write_literal
+from .placing import Placement, declared_member, place
+from .restoring import restoring, saved_once, saved_once_at_root
+from .slotnames import check_path
 from .statements import statements
+from .training import training_statements
 
 CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
 
@@ -63,28 +66,12 @@ class _State:
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     """The variants that declare the live model, each before those that refer to it."""
     state = _State(facts, suffix)
-    delta = _with_saved_once_at_root(delta) if facts.flat else delta
+    delta = saved_once_at_root(delta) if facts.flat else delta
     edits, lifted = _owner_edits(delta, state, "")
     assert not lifted, lifted
     root = _variant(delta, edits, state)
     variants = tuple(restoring(tuple(state.names.values()), state.restoring))
     return Plan(variants, root, _present(delta.live, state))
-
-
-def _with_saved_once_at_root(delta: Delta) -> Delta:
-    """Where the root shares modules, it has to say so, not the models below it."""
-    found = [edit for edit in flatten(delta) if isinstance(edit, SavedOnce)]
-    if not found:
-        return delta
-    paths = tuple(join(edit.path, path) for edit in found for path in edit.paths)
-    stripped = _without(delta, SavedOnce)
-    return replace(stripped, edits=(*stripped.edits, SavedOnce("", paths)))
-
-
-def _without(delta: Delta, kind: type[Change]) -> Delta:
-    edits = [edit for edit in delta.edits if not isinstance(edit, kind)]
-    inner = [replace(edit, delta=_without(edit.delta, kind)) if isinstance(edit, Inside) else edit for edit in edits]
-    return replace(delta, edits=tuple(inner))
 
 
 def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Change]]:
@@ -101,6 +88,7 @@ def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef,
     for cls, edit in by_site:
         edits.setdefault(cls or delta.reference.cls, []).append(edit)
     own = [*statements(rest, scope, state.facts.site_text), *_class_edits(delta, scope, state)]
+    own += map(Statement, training_statements(delta.edits, delta.live))
     if own:
         edits.setdefault(delta.reference.cls, []).extend(own)
     return edits, lifted
@@ -122,12 +110,12 @@ def _collect(
     order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
     for edit in delta.edits:
         check_path(edit.path)
-        if isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container":
+        if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
             continue
         here = f"{relative}.{edit.slot}" if relative else edit.slot
         if edit.path == path and not isinstance(edit, Inside):
             here = relative
-        declared = before.get(edit.slot) if order is None else _declared_member(delta, edit, order)
+        declared = before.get(edit.slot) if order is None else declared_member(delta, edit, order)
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
             lifted.append(edit)
         elif isinstance(edit, Inside):
@@ -138,7 +126,9 @@ def _collect(
             if for_owner is not None:
                 _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
-            placements.append(Placement(here, edit, declared, _inner_variant(edit, lifted, state)))
+            held = _held_variant(edit, lifted, state)
+            inner = _inner_variant(edit, lifted, state)
+            placements.append(Placement(here, edit, declared, inner, held, is_appended(delta, edit)))
 
 
 def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
@@ -188,19 +178,18 @@ def _owner_path(path: str, relative: str) -> str:
     return path[: len(path) - len(relative)].rstrip(".") if relative and path.endswith(relative) else path
 
 
-def _declared_member(delta: Delta, edit: Change, order: tuple[int, ...]) -> Node | None:
-    """The declared member of a rearranged list that a live index stands for."""
-    if not edit.slot.isdigit() or int(edit.slot) >= len(order):
-        return None
-    return delta.reference.children[order[int(edit.slot)]][1]
-
-
 def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State) -> str | None:
     edits, above = _owner_edits(delta, state, path)
     lifted.extend(above)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
     wanted = edits or by_name or delta.reference.cls in state.facts.forced
     return _variant(delta, edits, state) if wanted else None
+
+
+def _held_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
+    """The variant of the declared module that a new one holds."""
+    held = edit.held if isinstance(edit, Replaced) else None
+    return None if held is None else _child_variant(held, edit.path, lifted, state)
 
 
 def _inner_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
@@ -225,19 +214,6 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
             for path in edit.paths:
                 check_path(path)
             yield from saved_once(edit.paths)
-
-
-def check_path(path: str) -> None:
-    """Refuse slots whose names cannot stand in source: `setattr` and `add_module` take any text.
-
-    Raises:
-        UnsupportedChange: such a name.
-    """
-    for name in path.split(".") if path else ():
-        if not (name.isdigit() and name.isascii()) and not is_plain_identifier(name):
-            raise UnsupportedChange(
-                ascii(path), f"the name {name!a} cannot stand in source", "Use a plain identifier as the name."
-            )
 
 
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ..errors import UnsupportedChange
+from .functiontext import closure_values
 from .importing import find_import
 from .livesource import declared_code, matches_defaults, matches_source, own_functions, written_functions
 from .ownership import is_user_code, is_user_layer, is_user_module
@@ -175,8 +176,25 @@ def _layers(value: object) -> Iterator[FunctionType]:
 def _stand_in(layers: list[FunctionType], cls: type, name: str, file: str) -> bool:
     """Whether none of the functions is the one that the class's file declares, if it declares one."""
     declared = [declared_code(file, f"{cls.__qualname__}.{name}", layer.__code__) for layer in layers]
-    return declared[0] is not None and not any(
+    written = any(
         code is not None and same_code(code, layer.__code__) for code, layer in zip(declared, layers, strict=True)
+    )
+    return declared[0] is not None and not written and not _decorated(layers[-1], cls, name, file)
+
+
+def _decorated(function: FunctionType, cls: type, name: str, file: str) -> bool:
+    """Whether the file puts this wrapper on the method, by a decorator that does not tell what it wraps."""
+    tree = module_tree(file)
+    classes = [node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.ClassDef)]
+    bodies = [node.body for node in classes if node.name == cls.__name__]
+    methods = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef) and node.name == name]
+    decorators = {
+        ast.unparse(found).partition("(")[0].rpartition(".")[2] for m in methods for found in m.decorator_list
+    }
+    held = [value.__code__ for value in closure_values(function).values() if isinstance(value, FunctionType)]
+    declared = [declared_code(file, f"{cls.__qualname__}.{name}", code) for code in held]
+    return function.__code__.co_qualname.partition(".<locals>")[0] in decorators and any(
+        code is not None and same_code(code, inner) for code, inner in zip(declared, held, strict=True)
     )
 
 

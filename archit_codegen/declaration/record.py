@@ -174,7 +174,10 @@ def _copied_from(frame: FrameType) -> object:
 
 
 def _owner_frame(frame: FrameType | None) -> tuple[nn.Module | None, FrameType | None]:
-    """The nearest frame outwards that runs a method of a module, and in it the innermost comprehension on the way."""
+    """The nearest frame outwards that runs a method of a module, and in it the innermost comprehension on the way.
+
+    A function that is given a module counts as well where a method called it; else it is a part of the surgery.
+    """
     inner: FrameType | None = None
     while frame is not None:
         code = frame.f_code
@@ -182,13 +185,24 @@ def _owner_frame(frame: FrameType | None) -> tuple[nn.Module | None, FrameType |
             inner = inner or frame
         elif code.co_argcount:
             first = frame.f_locals.get(code.co_varnames[0])
-            if isinstance(first, nn.Module):
+            if isinstance(first, nn.Module) and _called_by_method(frame):
                 return first, inner if inner is not None and _lies_in(inner.f_code, code) else frame
             inner = None
         else:
             inner = None
         frame = frame.f_back
     return None, None
+
+
+def _called_by_method(frame: FrameType | None) -> bool:
+    while frame is not None:
+        code = frame.f_code
+        owner = code.co_qualname.rpartition(".")[0]
+        method = owner and not owner.endswith("<locals>") and code.co_argcount
+        if method and isinstance(frame.f_locals.get(code.co_varnames[0]), nn.Module):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _lies_in(inner: CodeType, outer: CodeType) -> bool:

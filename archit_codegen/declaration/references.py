@@ -42,7 +42,6 @@ class Unit:
     value: object
     text: str = ""
     references: list[Reference] = field(default_factory=list)
-    builtins: frozenset[str] = frozenset()
     postponed: bool = False
 
 
@@ -53,7 +52,6 @@ def read(unit: Unit, place: Place, resolve: Resolve) -> None:
     own = bindings(tree.body).bound if unit.key[0] != "object" else frozenset()
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     uses = [use for use in global_uses(tree) if use.name not in own]
-    unit.builtins = frozenset(use.name for use in uses if place.is_builtin(use.name))
     unit.references = [found for use in uses for found in _references(use, place, parents, resolve)]
 
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -49,6 +50,7 @@ def survives_natively(live: nn.Module, inputs: Mapping[str, Any] | None) -> str 
         return None
     try:
         model = native(config_of(native.config_class, live.config)).to(default_dtype(live))
+        stir(model)
         with tempfile.TemporaryDirectory(prefix="archit_codegen_") as directory:
             loaded = reload(model, directory)
         cast_like(loaded, model)
@@ -58,6 +60,14 @@ def survives_natively(live: nn.Module, inputs: Mapping[str, Any] | None) -> str 
     except Exception as error:
         reason = one_line(error)
     return None if reason is None else f"{native.__name__} itself does not survive its own save and load: {reason}"
+
+
+def stir(model: nn.Module) -> None:
+    """Fresh weights hide what is set anew on loading: zeros, and the rows of padding."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.is_floating_point():
+                parameter.add_(torch.randn_like(parameter) * 0.01)
 
 
 def native_class(live: nn.Module) -> Any:

@@ -230,3 +230,16 @@ def module_scope(obj: Any) -> Mapping[str, Any]:
     """The globals of the module in which a class was defined."""
     module = sys.modules.get(getattr(obj, "__module__", ""))
     return vars(module) if isinstance(module, ModuleType) else {}
+
+
+def closure_scope(cls: type) -> Mapping[str, Any]:
+    """A class in a function body may close over names of that function."""
+    if not is_user_code(cls):
+        return {}
+    scope: dict[str, Any] = {}
+    for value in vars(cls).values():
+        if isinstance(value, FunctionType) and value.__closure__:
+            for name, cell in zip(value.__code__.co_freevars, value.__closure__, strict=True):
+                if name != "__class__" and cell.cell_contents is not cls:
+                    scope[name] = cell.cell_contents
+    return scope

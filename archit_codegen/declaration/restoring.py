@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
+from .changes import Change, Delta, Inside, SavedOnce, flatten
 from .edits import ClassAttribute, HiddenBuffer, InitWeights, SourceEdit, Statement, Variant
+from .ir import join
 
 
 def restoring(variants: Sequence[Variant], holders: Set[str]) -> Iterator[Variant]:
@@ -32,3 +34,19 @@ def saved_once(paths: Sequence[str]) -> Iterator[SourceEdit]:
         f"shared = ({prefixes}{comma})\n"
         "self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]"
     )
+
+
+def saved_once_at_root(delta: Delta) -> Delta:
+    """Where the root shares modules, it has to say so, not the models below it."""
+    found = [edit for edit in flatten(delta) if isinstance(edit, SavedOnce)]
+    if not found:
+        return delta
+    paths = tuple(join(edit.path, path) for edit in found for path in edit.paths)
+    stripped = _without(delta, SavedOnce)
+    return replace(stripped, edits=(*stripped.edits, SavedOnce("", paths)))
+
+
+def _without(delta: Delta, kind: type[Change]) -> Delta:
+    edits = [edit for edit in delta.edits if not isinstance(edit, kind)]
+    inner = [replace(edit, delta=_without(edit.delta, kind)) if isinstance(edit, Inside) else edit for edit in edits]
+    return replace(delta, edits=tuple(inner))

@@ -111,10 +111,24 @@ def _with_end(function: cst.FunctionDef, texts: Sequence[str]) -> cst.FunctionDe
     post = next((i for i, line in enumerate(body) if _is_post_init(line)), len(body))
     if body[:post] and new:
         new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False), *parsed.header])
-    return function.with_changes(body=function.body.with_changes(body=[*body[:post], *new, *body[post:]]))
+    after = body[post + 1 :]
+    if any(map(_sets_slot, after)) and any(map(_sets_slot, new)):
+        # What the class adds after `post_init()` comes before what is new, and `post_init()` is still to see that.
+        lines = [*body[:post], *after, *new, body[post]]
+    else:
+        lines = [*body[:post], *new, *body[post:]]
+    return function.with_changes(body=function.body.with_changes(body=lines))
+
+
+def _sets_slot(line: cst.CSTNode) -> bool:
+    statement = line.body[0] if isinstance(line, cst.SimpleStatementLine) else None
+    targets = statement.targets if isinstance(statement, cst.Assign) else ()
+    return any(isinstance(t.target, cst.Attribute) and _is_self(t.target, t.target.attr.value) for t in targets)
 
 
 def _is_post_init(line: cst.CSTNode) -> bool:
+    if isinstance(line, cst.SimpleStatementLine):
+        line = line.with_changes(trailing_whitespace=cst.TrailingWhitespace())
     return cst.Module([]).code_for_node(line).strip().endswith("self.post_init()")
 
 

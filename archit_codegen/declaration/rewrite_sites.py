@@ -1,10 +1,23 @@
 """Edits of expressions at construction sites, and of the loops around them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import libcst as cst
 
+from .conditions import condition, worded
 from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SourceEdit
+
+# Where an expression that chooses has to stand in parentheses.
+TIGHT: Mapping[type[cst.CSTNode], Sequence[str]] = {
+    cst.IfExp: ("body", "test"),
+    cst.BinaryOperation: ("left", "right"),
+    cst.BooleanOperation: ("left", "right"),
+    cst.UnaryOperation: ("expression",),
+    cst.Attribute: ("value",),
+    cst.Subscript: ("value",),
+    cst.Call: ("func",),
+}
 
 
 class SiteRewriter(cst.CSTTransformer):
@@ -20,6 +33,14 @@ class SiteRewriter(cst.CSTTransformer):
         self._constructs = {edit.old: edit.new for edit in edits if isinstance(edit, Constructs)}
         self._names: list[set[str]] = []
         self._indices: list[str] = []
+
+    def on_leave(self, original_node: cst.CSTNode, updated_node: cst.CSTNode) -> Any:
+        result = super().on_leave(original_node, updated_node)
+        if not isinstance(result, cst.CSTNode):
+            return result
+        inner = {name: getattr(result, name) for name in TIGHT.get(type(result), ())}
+        bare = {name: node for name, node in inner.items() if isinstance(node, cst.IfExp) and not node.lpar}
+        return result.with_changes(**{name: _in_parentheses(node) for name, node in bare.items()}) if bare else result
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         collector = _Names()
@@ -91,6 +112,8 @@ class SiteRewriter(cst.CSTTransformer):
         (indices, alternative), *_ = edit.choices
         if not indices:
             return updated if self._renamed(alternative) else _apply(alternative, updated)
+        if edit.tests:
+            return self._tested(edit, updated)
         choices = list(edit.choices)
         result = updated
         if sum(len(indices) for indices, _ in choices) == len(edit.indices):
@@ -98,6 +121,14 @@ class SiteRewriter(cst.CSTTransformer):
         for indices, alternative in reversed(choices):
             test = cst.parse_expression(condition(indices, edit.indices, self._indices[-1]))
             result = cst.IfExp(test=test, body=_apply(alternative, updated), orelse=result)
+        return result
+
+    def _tested(self, edit: SiteEdit, updated: cst.BaseExpression) -> cst.BaseExpression:
+        result = updated
+        for test, (_, alternative) in reversed(list(zip(edit.tests, edit.choices, strict=True))):
+            made = _apply(alternative, updated)
+            words = worded(test, self._indices[-1], edit.count[0] if edit.count else "") if test else ""
+            result = cst.IfExp(test=cst.parse_expression(words), body=made, orelse=result) if words else made
         return result
 
     def _renamed(self, alternative: Alternative) -> bool:
@@ -109,26 +140,16 @@ class SiteRewriter(cst.CSTTransformer):
         return self._constructs.get(alternative.old) == name and alternative.old in self._names[-1]
 
 
+def _in_parentheses(node: cst.IfExp) -> cst.IfExp:
+    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
 class _Names(cst.CSTVisitor):
     def __init__(self) -> None:
         self.names: set[str] = set()
 
     def visit_Name(self, node: cst.Name) -> None:
         self.names.add(node.value)
-
-
-def condition(indices: Sequence[int], every: Sequence[int], name: str) -> str:
-    """The shortest readable test for some of all values of an index."""
-    chosen, rest = sorted(indices), sorted(set(every) - set(indices))
-    if len(chosen) == 1:
-        return f"{name} == {chosen[0]}"
-    if len(rest) == 1:
-        return f"{name} != {rest[0]}"
-    if not rest or chosen[-1] < rest[0]:
-        return f"{name} <= {chosen[-1]}" if chosen[0] else f"{name} < {chosen[-1] + 1}"
-    if rest[-1] < chosen[0]:
-        return f"{name} >= {chosen[0]}"
-    return f"{name} in {{{', '.join(map(str, chosen))}}}"
 
 
 def _apply(alternative: Alternative, expression: cst.BaseExpression) -> cst.BaseExpression:
@@ -139,8 +160,9 @@ def _apply(alternative: Alternative, expression: cst.BaseExpression) -> cst.Base
         case Arguments(changes=changes):
             assert isinstance(expression, cst.Call)
             return _with_arguments(expression, dict(changes))
-        case Expression(text=text):
-            new = cst.parse_expression(text).visit(_Substitute(expression))
+        case Expression(text=text, held=held):
+            original = expression if held is None else _apply(held, expression)
+            new = cst.parse_expression(text).visit(_Substitute(original))
             assert isinstance(new, cst.BaseExpression)
             return new
 
@@ -209,6 +231,9 @@ def _indexed(clause: cst.CompFor | cst.For, index: str) -> cst.CompFor | cst.For
 
 def _reordered(clause: cst.CompFor | cst.For, edit: LoopEdit, index: str) -> cst.CompFor | cst.For:
     clause = _indexed(clause, index)
+    if edit.test is not None:
+        words = cst.parse_expression(worded(edit.test, index, edit.count))
+        return clause.with_changes(ifs=[cst.CompIf(words)]) if edit.in_order else clause.with_changes(iter=words)
     kept = sorted(set(edit.order))
     if list(edit.order) == kept and kept:
         test = cst.parse_expression(condition(kept, range(edit.size), index))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .characters import COOKIE
 from .edits import Loop, SiteText
 from .ir import Site
 from .livesource import locate_class
@@ -191,7 +192,9 @@ def _license(file: SourceFile) -> str:
     marks = 0  # transformers marks generated files by a banner between two rows of lights
     for line in file.lines[: (file.tree.body[0].lineno - 1) if file.tree.body else 0]:
         if line.startswith("#"):
-            lines.append(line.rstrip())
+            # An interpreter, or an encoding, is that file's own: emitted ones are UTF-8.
+            if not (line.startswith("#!") or COOKIE.match(line)):
+                lines.append(line.rstrip())
             if "🚨" in line:
                 marks = len(lines)
         elif not line.strip() and lines:

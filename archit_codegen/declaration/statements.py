@@ -1,5 +1,6 @@
 """Changes as statements at the end of `__init__`, where no construction site can express them. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,6 @@ from .changes import (
     Cast,
     Change,
     Delta,
-    Frozen,
     FunctionPatched,
     Inside,
     MethodPatched,
@@ -23,14 +23,14 @@ from .changes import (
     TensorChanged,
     TiesChanged,
 )
-from .edits import ORIGINAL, Assign, HiddenBuffer, SourceEdit, Statement
-from .expressions import Scope, argument_text, call_text, shortened, value_text
+from .edits import COUNT, INDEX, ORIGINAL, Assign, HiddenBuffer, SourceEdit, Statement
+from .expressions import Scope, argument_text, call_text, learnt_text, shortened, value_text
 from .ir import Literal, TensorFact, Value
 from .placing import Placement, Sites, originals
 
 ORDER: tuple[type[Change], ...] = (
     *(Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, Parametrized),
-    *(TensorChanged, Cast, AttributeChanged, Frozen),
+    *(TensorChanged, Cast, AttributeChanged),
 )
 
 
@@ -66,13 +66,11 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
         case Parametrized():
             yield from _parametrized(placement.relative, change, scope)
         case TensorChanged():
-            yield from _tensor(placement.relative, change)
+            yield from _tensor(placement.relative, change, scope)
         case AttributeChanged():
             yield _set(placement.relative, _value(change, scope))
         case Cast():
             yield _cast(placement.relative, change)
-        case Frozen(requires_grad=flag):
-            yield Statement(f"{target}.requires_grad_({flag})")
         case MethodPatched() | TiesChanged() | FunctionPatched():
             raise UnsupportedChange(
                 change.path,
@@ -101,11 +99,11 @@ def _set(relative: str, text: str) -> SourceEdit:
 def _rebuilt(placement: Placement, scope: Scope) -> str:
     """A variant constructed anew with the arguments of the declared construction."""
     node = placement.declared
-    if node is None or node.built is None:
+    if node is None or node.built is None or placement.variant is None:
         raise UnsupportedChange(
             scope.path,
-            "it was changed inside, and how it was constructed is not known",
-            "Build it from its own class.",
+            "it was changed inside, and how it was constructed is not known, or it stands in a list that is new",
+            "Build it from a class of its own that has the change.",
         )
     texts = []
     for argument in node.built.arguments:
@@ -136,7 +134,8 @@ def _module(placement: Placement, change: Replaced | Added, target: str, scope: 
     text = call_text(change.construction, _with_originals(placement, scope, sites), replaced, placement.variant)
     if isinstance(change, Added) and placement.relative.rpartition(".")[2].isdigit():
         owner, _, index = placement.relative.rpartition(".")
-        return Statement(f"{target_text(owner)}.insert({index}, {text})")
+        added = f"append({text})" if placement.appended else f"insert({index}, {text})"
+        return Statement(f"{target_text(owner)}.{added}")
     return _set(placement.relative, text)
 
 
@@ -150,6 +149,8 @@ def _further(delta: Delta, relative: str, scope: Scope, sites: Sites) -> Iterato
 
 def _arranged(target: str, change: Arranged, placement: Placement) -> str:
     kept = sorted(set(change.order))
+    if change.test is not None and list(change.order) == kept:
+        return _kept(target, change, change.test)
     if list(change.order) == kept:
         gone = sorted(set(range(change.size)) - set(kept))
         if gone == list(range(gone[0], change.size)) and len(gone) > 1:
@@ -162,7 +163,20 @@ def _arranged(target: str, change: Arranged, placement: Placement) -> str:
         length = f"len({target})" if len(change.order) == change.size else str(len(change.order))
         return f"{target} = {_container(change, f'[{target}[{kept[0]}]] * {length}')}"
     comma = "," if len(change.order) == 1 else ""
-    return f"{target} = {_container(change, f'[{member} for i in ({order}{comma})]')}"
+    rounds = f"({order}{comma})" if change.test is None else change.test.replace(COUNT, f"len({target})")
+    return f"{target} = {_container(change, f'[{member} for i in {rounds}]')}"
+
+
+def _kept(target: str, change: Arranged, test: str) -> str:
+    """The members that stay at any depth; those at the end counted from there."""
+    last = re.fullmatch(rf"{INDEX} (!=|<) {COUNT} - (\d+)", test)
+    if last is not None:
+        return f"del {target}[-{last[2]}{'' if last[1] == '!=' else ':'}]"
+    one = re.fullmatch(rf"{INDEX} != (\d+)", test)
+    if one is not None:
+        return f"del {target}[{one[1]}]"
+    words = test.replace(INDEX, "i").replace(COUNT, f"len({target})")
+    return f"{target} = {_container(change, f'[module for i, module in enumerate({target}) if {words}]')}"
 
 
 def _container(change: Arranged, members: str) -> str:
@@ -184,7 +198,7 @@ def _parametrized(relative: str, change: Parametrized, scope: Scope) -> Iterator
             yield Statement(f"nn.utils.parametrize.register_parametrization({', '.join(parts)})")
 
 
-def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:
+def _tensor(relative: str, change: TensorChanged, scope: Scope) -> Iterator[SourceEdit]:
     fact = change.live
     if fact is None:
         yield Statement(f"{target_text(relative)} = None")
@@ -192,11 +206,17 @@ def _tensor(relative: str, change: TensorChanged) -> Iterator[SourceEdit]:
     if fact.kind not in ("Parameter", "Tensor", "Buffer"):
         raise UnsupportedChange(change.path, f"a {fact.kind} cannot be declared", "Use `nn.Parameter`.")
     dtype = "" if fact.dtype == "default" else f", dtype={fact.dtype}"
-    filled = f"torch.zeros({', '.join(map(str, fact.shape)) or '()'}{dtype})"
+    filled = f"torch.zeros({_shape(fact, change, scope)}{dtype})"
     if change.what == "buffer":
         yield _buffer(relative, change, fact, filled)
     else:
         yield _set(relative, f"nn.Parameter({filled}{'' if fact.requires_grad else ', requires_grad=False'})")
+
+
+def _shape(fact: TensorFact, change: TensorChanged, scope: Scope) -> str:
+    learnt = change.learnt or (None,) * len(fact.shape)
+    sizes = [learnt_text(found or (), scope) or str(size) for size, found in zip(fact.shape, learnt, strict=True)]
+    return ", ".join(sizes) or "()"
 
 
 def _buffer(relative: str, change: TensorChanged, fact: TensorFact, filled: str) -> Statement:
@@ -226,7 +246,7 @@ def _cast(relative: str, change: Cast) -> Statement:
 
 
 def _value(change: AttributeChanged, scope: Scope) -> str:
-    text = value_text(change.live, scope)
+    text = learnt_text(change.learnt or (), scope) or value_text(change.live, scope)
     if text is None:
         raise UnsupportedChange(
             change.path,

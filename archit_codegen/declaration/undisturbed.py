@@ -103,3 +103,19 @@ def silenced() -> Iterator[None]:
         logging.set_verbosity(logging.CRITICAL)
         logging.disable_progress_bar()
         yield
+
+
+@contextmanager
+def classes_untouched(model: nn.Module) -> Iterator[None]:
+    """What was set on a class of one of the modules is put back: a surgery that is run again may patch it again."""
+    classes = {cls for module in model.modules() for cls in type(module).__mro__ if issubclass(cls, nn.Module)}
+    states = [(cls, dict(vars(cls))) for cls in classes]
+    try:
+        yield
+    finally:
+        for cls, state in states:
+            for name in [name for name in vars(cls) if name not in state]:
+                delattr(cls, name)
+            for name, value in state.items():
+                if vars(cls).get(name) is not value:
+                    setattr(cls, name, value)

@@ -88,7 +88,7 @@ class _Collector:
 
     def copied_or_imported(self, value: object, name: str) -> Target:
         """A class or function: copied if it is the user's, else imported."""
-        if (isinstance(value, type) and is_user_code(value)) or _user_function(value) is not None:
+        if (isinstance(value, type) and is_user_code(value)) or user_function(value) is not None:
             return self.add(("object", id(value)), name, value, None)
         found = import_of(value, name)
         if found is None or not is_installed(found.module):
@@ -100,7 +100,7 @@ class _Collector:
         found = None if name in place.cells else find_import(place.trees, name, place.module, value, dotted)
         if found is not None and is_installed(found.module):
             return found
-        if isinstance(value, type | FunctionType | ModuleType) or _user_function(value) is not None:
+        if isinstance(value, type | FunctionType | ModuleType) or user_function(value) is not None:
             return self.copied_or_imported(value, name if isinstance(value, ModuleType) else _own_name(value, name))
         if found is not None and (module := user_module(found)) is not None:
             # A constant that one module of the user's imports from another is defined there.
@@ -114,9 +114,9 @@ class _Collector:
 
     def read_object(self, unit: Unit) -> None:
         if isinstance(unit.value, type):
-            unit.text, place = _class_text(unit.value)
+            unit.text, place = written_class(unit.value)
         else:
-            unit.text, place = _function_text(unit.value, unit.wanted)
+            unit.text, place = written_function(unit.value, unit.wanted)
         unit.postponed = place.postponed
         read(unit, place, self.resolve)
 
@@ -140,7 +140,8 @@ def _definition(unit: Unit, names: Mapping[Target, str]) -> Definition:
     return Definition(names[unit.key], rename(unit, names[unit.key], names), uses)
 
 
-def _class_text(cls: type) -> tuple[str, Place]:
+def written_class(cls: type) -> tuple[str, Place]:
+    """The text of a class of the user's, with literals for defaults that would differ by now, and where it stands."""
     located = locate_class(cls)
     assert isinstance(located.node, ast.ClassDef)
     text = class_source(cls).text
@@ -175,8 +176,9 @@ def _overrides(cls: type, text: str, place: Place) -> Iterator[tuple[Position, o
                 yield (first.lineno, first.col_offset), cls
 
 
-def _function_text(value: object, name: str) -> tuple[str, Place]:
-    function = _user_function(value)
+def written_function(value: object, name: str) -> tuple[str, Place]:
+    """The same for a function of the user's, as a ``def`` of that name."""
+    function = user_function(value)
     assert function is not None
     located = locate_function(function)
     check_function(function, located.node)
@@ -185,16 +187,18 @@ def _function_text(value: object, name: str) -> tuple[str, Place]:
     return splice(text, default_edits(function, ast.parse(text).body[0], place.value)), place
 
 
-def _user_function(value: object) -> FunctionType | None:
+def user_function(value: object) -> FunctionType | None:
     """The function of the user's under a value: itself, or what a decorator of any kind wrapped."""
     if isinstance(value, FunctionType):
         return innermost(value) if is_user_code(value) else None
     wrapped = None if isinstance(value, type | ModuleType) else getattr(value, "__wrapped__", None)
-    return _user_function(wrapped) if isinstance(wrapped, FunctionType) else None
+    return user_function(wrapped) if isinstance(wrapped, FunctionType) else None
 
 
 def _own_name(value: object, name: str) -> str:
-    own = getattr(_user_function(value) or value, "__name__", name)
+    if isinstance(value, type) and not is_plain_identifier(value.__name__):
+        return getattr(locate_class(value).node, "name", name)  # a name that was set is not that of the statement
+    own = getattr(user_function(value) or value, "__name__", name)
     return own if is_plain_identifier(own) else name
 
 

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from archit_codegen.declaration import building
 from archit_codegen.declaration.building import Build
-from archit_codegen.declaration.differences import first_difference
+from archit_codegen.declaration.differences import as_saved, first_difference
 from archit_codegen.declaration.facts import ClassName, default_dtype, facts
 from archit_codegen.declaration.inputs import InputsUnknown, make_inputs
 from archit_codegen.declaration.loading import find_class, isolated_registries, load_package, one_line, unload_package
@@ -240,7 +240,9 @@ class Comparison:
         lost = {"dtypes": building.other_dtypes(loaded, self.live)}
         building.cast_like(loaded, self.live)
         lost["requires_grad"] = building.freeze_like(loaded, self.live)
-        if found := first_difference(facts(self.live, self.class_name), facts(loaded, self.class_name)):
+        if found := first_difference(
+            as_saved(facts(self.live, self.class_name)), as_saved(facts(loaded, self.class_name))
+        ):
             raise ValidationFailed(found[0], when + found[1])
         self.compare_tensors(building.tensors_of(self.live), building.tensors_of(loaded), when)
         self.compare_outputs(loaded, expected, when)

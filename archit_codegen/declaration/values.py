@@ -28,7 +28,7 @@ def class_ref(cls: type) -> ClassRef:
 def config_paths(config: Any, objects: dict[int, Any]) -> dict[int, str]:
     """The config and its sub-configs by identity, with their paths from the root config; ``objects`` gets them all."""
     paths: dict[int, str] = {}
-    pending = [("", config)] if config is not None else []
+    pending = [("", config)] if hasattr(config, "__dict__") else []
     while pending:
         path, current = pending.pop()
         if id(current) in paths:
@@ -111,11 +111,11 @@ class Values:
         if isinstance(value, nn.Module):
             return ModuleRef(id(value))
         if isinstance(value, list | tuple) and any(isinstance(item, nn.Module) for item in value):
-            return Structure(
-                type(value).__name__, tuple((str(i), self.argument(item)) for i, item in enumerate(value))
-            )
+            return Structure(_kind(value), tuple((str(i), self.argument(item)) for i, item in enumerate(value)))
         if isinstance(value, dict) and any(isinstance(item, nn.Module) for item in value.values()):
-            return Structure("dict", tuple((write_literal(key), self.argument(item)) for key, item in value.items()))
+            return Structure(
+                _kind(value), tuple((write_literal(key), self.argument(item)) for key, item in value.items())
+            )
         return self.of(value)
 
     def code(self, value: Any) -> CodeRef:
@@ -155,14 +155,17 @@ class Values:
         return Opaque(text)
 
     def _structure(self, value: Any, depth: int) -> Value:
-        kind = type(value).__name__
+        kind = _kind(value)
         if depth >= DEPTH:
             return Opaque(f"a {kind}")
         if isinstance(value, list | tuple | set | frozenset):
-            members = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+            members = sorted(value, key=_description) if isinstance(value, set | frozenset) else value
             return Structure(kind, tuple((str(i), self.of(item, depth + 1)) for i, item in enumerate(members)))
         if isinstance(value, Mapping):
-            return Structure(kind, tuple((repr(key), self.of(item, depth + 1)) for key, item in value.items()))
+            plain = all(is_writable(key) for key in value)
+            keys = [write_literal(key) if plain else _description(key) for key in value]
+            members = [self.of(item, depth + 1) for item in value.values()]
+            return Structure(kind if plain else f"{kind} of such keys", tuple(zip(keys, members, strict=True)))
         if is_dataclass(value):
             given = _keyword_arguments(value)
             names = [f.name for f in fields(value)] if given is None else given
@@ -172,4 +175,21 @@ class Values:
         if state:
             return Structure(kind, tuple((name, self.of(item, depth + 1)) for name, item in sorted(state.items())))
         plain = getattr(type(value), "__repr__", None) is object.__repr__
-        return Opaque(f"a {kind}" if plain else f"{kind} {value!r}")
+        return Opaque(f"a {kind}" if plain else f"{kind} {_description(value)}")
+
+
+def _kind(value: Any) -> str:
+    """The name of a type; a subclass of a container has no literal, whatever it calls itself."""
+    cls = type(value)
+    exact = cls in (list, tuple, dict)
+    return (
+        f"{cls.__module__}.{cls.__name__}" if cls.__name__ in ("list", "tuple", "dict") and not exact else cls.__name__
+    )
+
+
+def _description(value: Any) -> str:
+    """The text of an object, for comparisons and messages alone: it is its class's own code, and no literal."""
+    try:
+        return repr(value)
+    except Exception:  # the user's code may raise anything
+        return f"a {type(value).__name__}"

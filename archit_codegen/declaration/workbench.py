@@ -1,6 +1,5 @@
 """Builds on `meta`: the declared class with the live config, and the modules of a surgery, from their calls."""
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,9 +15,10 @@ from .distance import alike, distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
 from .literal import write_literal
+from .liveconfig import config_strings, copied_config
 from .origins import config_of
 from .parametrized import parametrize_like, plain_class
-from .process import Process, strings_in
+from .process import Process
 from .record import Call, Recording, named_expression, recorded_call, recording
 from .signature import constructor_parameters
 from .tree import Reader, default_dtype, module_paths
@@ -38,8 +38,8 @@ class Workbench:
         self.objects: dict[int, Any] = {}
         self.classes: dict[ClassRef, type] = {class_ref(declared): declared}
         self._live_config = config_of(live)
-        self.process = Process(frozenset(_config_strings(self._live_config)))
-        self._config = copy.deepcopy(self._live_config)
+        self._config = copied_config(self._live_config)
+        self.process = Process(frozenset(config_strings(self._live_config)))
         self._seen = Recording(keep=True)
         live_values = Values(config_paths(self._live_config, self.objects), self.objects)
         live_values.paths = module_paths(live)
@@ -262,14 +262,22 @@ class Workbench:
         if isinstance(self._config, PreTrainedConfig):
             return tied(cls(self._config))
         for candidate in candidates(self.live, None, recorded_call(self.live), None, None, None):
-            return cls(*candidate.args, **candidate.kwargs)  # type: ignore[no-any-return]
+            kwargs = {name: _rebuilt(value, name) for name, value in candidate.kwargs.items()}
+            return cls(*[_rebuilt(value, "") for value in candidate.args], **kwargs)  # type: ignore[no-any-return]
         raise UnknownArguments("", cls.__name__, _required(self.live))
 
 
-def _config_strings(config: Any) -> Iterator[str]:
-    if isinstance(config, PreTrainedConfig):
-        yield from strings_in(config.to_dict())
-        yield from strings_in([config._attn_implementation, config._experts_implementation])
+def _rebuilt(value: Any, path: str) -> Any:
+    """An argument of a root; a module is built anew from its own call, since the live one may be modified."""
+    if isinstance(value, list | tuple):
+        return type(value)(_rebuilt(item, path) for item in value)
+    if not isinstance(value, nn.Module):
+        return value
+    call = recorded_call(value)
+    if call is None or call.args is None:
+        raise UnknownArguments(path, type(value).__name__, _required(value))
+    kwargs = {name: _rebuilt(inner, f"{path}.{name}") for name, inner in call.kwargs.items()}
+    return call.cls(*[_rebuilt(inner, path) for inner in call.args], **kwargs)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from ..disk.lock import digest
 from ..errors import ArchitError, SurgeryError
 from .spec import nearest
 
@@ -31,15 +32,23 @@ OURS = __name__.partition(".")[0]
 class FreshLoader(SourceFileLoader):
     """Compiles the text on disk, whatever bytecode lies beside it."""
 
+    def __init__(self, name: str, path: str, finder: "ProjectFinder") -> None:
+        super().__init__(name, path)
+        self.finder = finder
+
     def get_code(self, fullname: str) -> CodeType:
-        return compile_text(Path(self.get_filename(fullname)))
+        return self.finder.compile(Path(self.get_filename(fullname)))
 
 
 class ProjectFinder:
-    """Finds modules as Python does, and has those that lie in the project loaded from their text."""
+    """Finds modules as Python does, and has those that lie in the project loaded from their text.
+
+    ``sources`` are the hashes of what was loaded, by path from the project's root: of the very bytes that were run.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.sources: dict[str, str] = {}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -47,26 +56,32 @@ class ProjectFinder:
         if name.partition(".")[0] == OURS:
             return None
         spec = PathFinder.find_spec(name, path, target)
-        if spec is None or type(spec.loader) is not SourceFileLoader or not self.holds(Path(spec.loader.path)):
+        if spec is None or not spec.has_location or spec.origin is None or not self.holds(Path(spec.origin)):
             return None
-        spec.loader = FreshLoader(spec.loader.name, spec.loader.path)
+        if type(spec.loader) is not SourceFileLoader:  # an extension module, or bytecode without its text
+            self._note(Path(spec.origin), Path(spec.origin).read_bytes())
+            return None
+        spec.loader = FreshLoader(spec.loader.name, spec.loader.path, self)
         return spec
+
+    def compile(self, file: Path) -> CodeType:
+        """The code of a file's text, which `inspect` will find under the file's name from now on."""
+        data = file.read_bytes()
+        self._note(file, data)
+        text, name = decode_source(data), str(file)
+        # Without a time, linecache.checkcache() never exchanges it for what the file says later.
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        return compile(text, name, "exec", dont_inherit=True)
+
+    def _note(self, file: Path, data: bytes) -> None:
+        self.sources[file.relative_to(self.root).as_posix()] = digest(data)
 
     def holds(self, file: Path) -> bool:
         return file.is_relative_to(self.root) and NOT_THE_PROJECT.isdisjoint(file.relative_to(self.root).parts)
 
 
-def compile_text(file: Path) -> CodeType:
-    """The code of a file's text, which `inspect` will find under the file's name from now on."""
-    text = decode_source(file.read_bytes())
-    name = str(file)
-    # Without a time, linecache.checkcache() never exchanges it for what the file says later.
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    return compile(text, name, "exec", dont_inherit=True)
-
-
 @contextmanager
-def project_imports(root: Path) -> Iterator[None]:
+def project_imports(root: Path) -> Iterator[ProjectFinder]:
     """Inside, the project's modules can be imported from ``root``, and are those of now, not of an earlier run."""
     _forget_earlier()
     finder, path = ProjectFinder(root), list(sys.path)
@@ -74,7 +89,7 @@ def project_imports(root: Path) -> Iterator[None]:
     sys.meta_path.insert(0, finder)
     sys.path.insert(0, str(root))
     try:
-        yield
+        yield finder
     finally:
         sys.path[:] = path
         sys.meta_path.remove(finder)
@@ -146,7 +161,8 @@ def _load_file(place: str, root: Path) -> ModuleType:
     sys.modules[name] = module
     # As for a script, what lies beside the file is imported by its bare name; `project_imports` takes it back.
     sys.path.insert(1, str(file.parent))
-    exec(compile_text(file), module.__dict__)
+    finder = next(finder for finder in sys.meta_path if isinstance(finder, ProjectFinder))
+    exec(finder.compile(file), module.__dict__)
     return module
 
 

@@ -1,56 +1,100 @@
-"""The user's spec: `archit.toml`, or `[tool.archit]` in `pyproject.toml`."""
+"""The user's spec: `archit.toml`, or `[tool.archit]` in `pyproject.toml`. It is read; what it names is not run."""
 
 import difflib
-import keyword
-import re
-import tomllib
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import SpecError
+from .keys import Key, key, keys_of
+from .toml import line_of, parse, text_of
 
 SPEC_NAME, PROJECT_NAME = "archit.toml", "pyproject.toml"
-PACKAGE_NAME = re.compile(r"[a-z][a-z0-9_]*")
-SUFFIX = re.compile(r"[A-Za-z0-9_]+")
 LISTED = 10
-USER_CODE = ("copy", "import")
-TYPE_NAMES = {str: "a string", bool: "true or false", list: "an array of tables ([[model]])", dict: "a table"}
-SPEC_KEYS: dict[str, type] = {"output": str, "model": list}
-MODEL_KEYS: dict[str, type] = {
-    "name": str,
-    "surgery": str,
-    "declared": str,
-    "suffix": str,
-    "output": str,
-    "weights": bool,
-    "user_code": str,
-}
-REQUIRED = ("name", "surgery", "suffix")
+IDENTIFIER = "a lower-case Python identifier (a-z, 0-9, _) and no keyword"
+ENDING = "the end of a Python identifier (A-Z, a-z, 0-9, _ only)"
+VERSIONS = "one clause or several such as '>=0.1,<0.2', with the signs >=, <=, ==, !=, > and <"
+CLAUSE = r"\s*(==|!=|<=|>=|<|>)\s*[0-9]+(\.[0-9]+)*\s*"
+MODELS = "model"
+OUTPUT = "The folder that packages are written into, each as a folder of its own."
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model: the surgery that makes it, and the package that declares it."""
 
-    name: str
-    surgery: str
-    declared: str | None
-    suffix: str
-    output: Path
-    weights: bool
-    user_code: str
+    name: str = key("The package's name, and the model_type.", pattern="[a-z][a-z0-9_]*", rule=IDENTIFIER)
+    surgery: str = key(
+        "The function that returns the live model: 'folder/file.py:name' or 'package.module:name'. It is run by "
+        "`archit generate`, with all that it imports.",
+        inside=True,
+        reference=True,
+    )
+    suffix: str = key("What the name of each emitted class ends with.", pattern="[A-Za-z0-9_]+", rule=ENDING)
+    output: Path = key(OUTPUT, default=Path(), inside=True, emits=False)
+    declared: str | None = key(
+        "The class that the model was built from ('transformers:RobertaForMaskedLM'); by default its own.",
+        default=None,
+        inside=True,
+        reference=True,
+    )
+    weights: bool = key("Build the model with its weights, and compare outputs.", default=False)
+    user_code: str = key(
+        "'copy' your own modules into the package, or 'import' them.", default="copy", choices=("copy", "import")
+    )
+    config: str | None = key(
+        "The config that the surgery is given, if it takes one: a JSON file, a folder with a config.json, or the name "
+        "of a model in the local cache.",
+        default=None,
+        inside=True,
+    )
+    heads: tuple[str, ...] = key(
+        "Tasks for which the package gets a class, such as 'token-classification'.", default=()
+    )
+    templates: Path | None = key(
+        "A folder with templates of tasks, beside or instead of those that there are.", default=None, inside=True
+    )
+    inputs: tuple[str, ...] = key(
+        "Files of the project that the surgery reads (globs allowed): a change of one makes the package stale.",
+        default=(),
+        inside=True,
+    )
+    trust_remote_code: bool = key(
+        "Let the surgery run code that comes with a checkpoint. Without it, such code is refused.", default=False
+    )
+
+    def entry(self) -> str:
+        """A hash of what is said of the model. What is left out and what is said as by default are the same."""
+        said = {key.name: getattr(self, key.field) for key in MODEL_KEYS.values() if key.emits}
+        said = {name: value for name, value in said.items() if value != MODEL_KEYS[name].default}
+        # Of a folder the name alone: where the project lies says nothing, and its files are hashed as inputs.
+        said = {name: value.name if isinstance(value, Path) else value for name, value in said.items()}
+        return f"sha256:{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}"
+
+    @property
+    def package(self) -> Path:
+        """Where the package stands."""
+        return self.output / self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """All models of a project; surgeries and outputs are relative to ``root``."""
+    """All models of a project; surgeries, inputs and outputs are relative to ``root``."""
 
     root: Path
-    output: Path | None
     models: tuple[ModelSpec, ...]
     file: Path
+    output: Path | None = key(OUTPUT, default=None, inside=True)
+    required_version: str | None = key(
+        "The versions of archit_codegen that may be used, such as '>=0.1,<0.2'.",
+        name="required-version",
+        default=None,
+        pattern=f"{CLAUSE}(,{CLAUSE})*",
+        rule=VERSIONS,
+    )
 
     def select(self, names: Sequence[str]) -> tuple[ModelSpec, ...]:
         """The models of these names, all of them if there are none, in the order of the spec."""
@@ -59,6 +103,9 @@ class Spec:
             if name not in known:
                 raise SpecError(self.file, f"no model is named {name!r}{nearest(name, known)}")
         return tuple(model for model in self.models if not names or model.name in names)
+
+
+MODEL_KEYS, SPEC_KEYS = keys_of(ModelSpec), keys_of(Spec)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -76,36 +123,22 @@ def find_spec(start: Path) -> Path:
         if file.is_file():
             return file
     for file in (folder / PROJECT_NAME for folder in folders):
-        if file.is_file() and _project_table(_parse(file)) is not None:
+        if file.is_file() and _project_table(parse(file)) is not None:
             return file
     raise SpecError(
-        SPEC_NAME, f"not found in {start} or a parent folder, nor is there [tool.archit] in {PROJECT_NAME}"
+        SPEC_NAME,
+        f"not found in {start} or a parent folder, nor is there [tool.archit] in {PROJECT_NAME}; "
+        "`archit init` writes a first one",
     )
 
 
 def read_spec(file: Path) -> Spec:
-    """Read and check the whole spec; nothing that it names is looked at yet."""
-    file = file.parent.resolve() / file.name
-    document = _parse(file)
-    table = _project_table(document) if file.name == PROJECT_NAME else document
-    if table is None:
-        raise SpecError(file, "has no [tool.archit]")
-    _check_keys(file, "the spec", table, SPEC_KEYS)
-    output = table.get("output")
-    models = tuple(_model(file, index, entry, output) for index, entry in enumerate(table.get("model", ()), start=1))
-    if not models:
-        raise SpecError(file, "names no [[model]]")
-    _check_unique(file, models)
-    return Spec(file.parent, None if output is None else file.parent / output, models, file)
+    """Read and check the whole spec; nothing that it names is looked at yet.
 
-
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise SpecError(file, error.strerror or str(error)) from error
-    except ValueError as error:  # of TOML or of UTF-8
-        raise SpecError(file, f"is not valid TOML: {error}") from error
+    Raises:
+        SpecError: names the line and, for an unknown key, the nearest known one.
+    """
+    return _Reader(file.parent.resolve() / file.name).read()
 
 
 def _project_table(document: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -114,52 +147,62 @@ def _project_table(document: Mapping[str, Any]) -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
-def _check_keys(file: Path, where: str, table: object, keys: Mapping[str, type]) -> None:
-    if not isinstance(table, dict):
-        raise SpecError(file, f"{where} has to be {TYPE_NAMES[dict]}")
-    for key, value in table.items():
-        if key not in keys:
-            raise SpecError(file, f"{where} has an unknown key {key!r}{nearest(key, list(keys))}")
-        if not isinstance(value, keys[key]):
-            raise SpecError(file, f"{key!r} of {where} has to be {TYPE_NAMES[keys[key]]}")
-        if isinstance(value, str) and (not value or "\0" in value):
-            raise SpecError(file, f"{key!r} of {where} is empty or has a NUL in it")
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one file; knows where in the document the spec begins, so that errors have lines."""
 
+    file: Path
 
-def _model(file: Path, index: int, entry: Any, default_output: str | None) -> ModelSpec:
-    named = isinstance(entry, dict) and isinstance(entry.get("name"), str)
-    where = f"model {entry['name']!r}" if named else f"[[model]] number {index}"
-    _check_keys(file, where, entry, MODEL_KEYS)
-    missing = [key for key in REQUIRED if key not in entry]
-    output = entry.get("output", default_output)
-    if missing or output is None:
-        raise SpecError(file, f"{where} has no {(*missing, 'output')[0]!r}")
-    _check_names(file, where, entry)
-    return ModelSpec(
-        name=entry["name"],
-        surgery=entry["surgery"],
-        declared=entry.get("declared"),
-        suffix=entry["suffix"],
-        output=file.parent / output,
-        weights=entry.get("weights", False),
-        user_code=entry.get("user_code", USER_CODE[0]),
-    )
+    def read(self) -> Spec:
+        document = parse(self.file)
+        table = _project_table(document) if self.file.name == PROJECT_NAME else document
+        if table is None:
+            raise SpecError(self.file, "has no [tool.archit]")
+        entries = table.get(MODELS, [])
+        if not isinstance(entries, list):
+            self.refuse(f"{MODELS!r} of the spec has to be an array of tables ([[{MODELS}]])", MODELS)
+        said = self.values("the spec", {k: v for k, v in table.items() if k != MODELS}, SPEC_KEYS, (), [MODELS])
+        output = said.pop("output", None)
+        models = tuple(self.model(number, entry, output) for number, entry in enumerate(entries))
+        if not models:
+            raise SpecError(self.file, f"names no [[{MODELS}]]")
+        self.check_unique(models)
+        root = self.file.parent
+        return Spec(root, models, self.file, None if output is None else root / output, **said)
 
+    def model(self, number: int, entry: Any, output: str | None) -> ModelSpec:
+        named = isinstance(entry, dict) and isinstance(entry.get("name"), str)
+        where = f"model {entry['name']!a}" if named else f"[[{MODELS}]] number {number + 1}"
+        said = self.values(where, entry, MODEL_KEYS, (MODELS, number))
+        said.setdefault("output", output)
+        missing = [name for name, known in MODEL_KEYS.items() if known.required and known.field not in said]
+        if missing or said["output"] is None:
+            self.refuse(f"{where} has no {(*missing, 'output')[0]!r}", MODELS, number)
+        places: dict[str, Path] = {
+            name: self.file.parent / said[name] for name in ("output", "templates") if name in said
+        }
+        values: dict[str, Any] = {**said, **places}
+        return ModelSpec(**values)
 
-def _check_names(file: Path, where: str, entry: Mapping[str, Any]) -> None:
-    name, suffix, user_code = entry["name"], entry["suffix"], entry.get("user_code", USER_CODE[0])
-    if not PACKAGE_NAME.fullmatch(name) or keyword.iskeyword(name):
-        rule = "a lower-case Python identifier (a-z, 0-9, _) and no keyword"
-        raise SpecError(file, f"the name {name!a} of {where} is not {rule}")
-    if not SUFFIX.fullmatch(suffix):
-        rule = "the end of a Python identifier (A-Z, a-z, 0-9, _ only)"
-        raise SpecError(file, f"the suffix {suffix!a} of {where} cannot be {rule}")
-    if user_code not in USER_CODE:
-        raise SpecError(file, f"'user_code' of {where} has to be {' or '.join(map(repr, USER_CODE))}")
+    def values(
+        self, where: str, table: object, keys: Mapping[str, Key], path: tuple[str | int, ...], more: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """The values of a table by the fields they go to."""
+        if not isinstance(table, dict):
+            self.refuse(f"{where} has to be a table", *path)
+        for name, value in table.items():
+            if name not in keys:
+                self.refuse(f"{where} has an unknown key {name!r}{nearest(name, [*keys, *more])}", *path, name)
+            if complaint := keys[name].complaint(value, where):
+                self.refuse(complaint, *path, name)
+        return {keys[name].field: keys[name].convert(value) for name, value in table.items()}
 
+    def check_unique(self, models: Sequence[ModelSpec]) -> None:
+        names = [model.name for model in models]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                self.refuse(f"two models are named {name!r}", MODELS, number)
 
-def _check_unique(file: Path, models: Sequence[ModelSpec]) -> None:
-    names = [model.name for model in models]
-    for name in names:
-        if names.count(name) > 1:
-            raise SpecError(file, f"two models are named {name!r}")
+    def refuse(self, reason: str, *path: str | int) -> NoReturn:
+        start = ("tool", "archit") if self.file.name == PROJECT_NAME else ()
+        raise SpecError(self.file, reason, line_of(text_of(self.file), (*start, *path)))

@@ -1,14 +1,17 @@
 """Runs a surgery: the user's function that returns the live model."""
 
+import inspect
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from ..declaration.record import record
 from ..errors import ArchitError, SurgeryError
+from .configs import read_config
 from .imports import describe, resolve
 from .spec import ModelSpec
 from .weightless import WeightsNeeded, weightless
@@ -24,9 +27,37 @@ def run_surgery(model: ModelSpec, root: Path) -> nn.Module:
     Call it, and whatever uses the model, inside `project_imports(root)`.
     """
     build = _callable(model.surgery, root)
+    if model.config is None:
+        _check_call(model, build)
+        return _run(model, root, build)
+    return config_surgery(model, root)(read_config(model.config, root, declared_class(model, root)))
+
+
+def config_surgery(model: ModelSpec, root: Path) -> Callable[[Any], nn.Module]:
+    """The surgery as a function of the config; each run of it is as one of `run_surgery`."""
+    build = _callable(model.surgery, root)
+    _check_call(model, build, None)
+    return lambda config: _run(model, root, build, config)
+
+
+def _check_call(model: ModelSpec, build: Callable[..., object], *arguments: object) -> None:
+    try:
+        inspect.signature(build).bind(*arguments)
+    except TypeError:
+        wants = (
+            "take one argument, the config that the spec names"
+            if arguments
+            else ("be callable without arguments, or the spec has to name the `config` that it takes")
+        )
+        raise SurgeryError(model.surgery, f"has to {wants}") from None
+    except ValueError:  # a callable without a signature: the call itself will tell
+        return
+
+
+def _run(model: ModelSpec, root: Path, build: Callable[..., object], *arguments: object) -> nn.Module:
     with record(), nullcontext() if model.weights else weightless():
         try:
-            live = build()
+            live = build(*arguments)
         except ArchitError:
             raise
         except WeightsNeeded as error:
@@ -36,6 +67,22 @@ def run_surgery(model: ModelSpec, root: Path) -> nn.Module:
     if not isinstance(live, nn.Module):
         raise SurgeryError(model.surgery, f"has to return the live model, an nn.Module; it returned {_kind(live)}")
     return live
+
+
+def head_classes(model: ModelSpec, root: Path) -> dict[str, type[nn.Module] | None]:
+    """The tasks that the package gets heads for, each with the head class that the spec gives for it, if any."""
+    found: dict[str, type[nn.Module] | None] = {}
+    for head in model.heads:
+        task, given, reference = head.partition("=")
+        if task in found:
+            raise SurgeryError(head, "the task is named twice", what="head")
+        found[task] = None
+        if given:
+            cls = resolve(reference, root, "head")
+            if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+                raise SurgeryError(reference, "has to be a subclass of nn.Module", what="head")
+            found[task] = cls
+    return found
 
 
 def declared_class(model: ModelSpec, root: Path) -> type | None:
@@ -50,7 +97,7 @@ def declared_class(model: ModelSpec, root: Path) -> type | None:
     return declared
 
 
-def _callable(surgery: str, root: Path) -> Callable[[], object]:
+def _callable(surgery: str, root: Path) -> Callable[..., object]:
     build = resolve(surgery, root)
     if not callable(build):
         raise SurgeryError(surgery, f"has to name a function, it names {_kind(build)}")

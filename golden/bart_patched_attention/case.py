@@ -5,8 +5,6 @@ import types
 from torch import nn
 from transformers import BartConfig, BartForConditionalGeneration
 
-NAME, SUFFIX = "bart_quiet", "WithQuietCrossAttentions"
-
 
 def quiet(self, hidden_states):
     """The output projection of an attention, halved."""

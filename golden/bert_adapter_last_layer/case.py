@@ -4,8 +4,6 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification
 
-NAME, SUFFIX = "bert_adapter", "WithAdapter"
-
 
 class BottleneckAdapter(nn.Module):
     """Holds a layer and adds a bottleneck to what it returns."""

@@ -3,8 +3,6 @@
 from torch import nn
 from transformers import CLIPConfig, CLIPModel
 
-NAME, SUFFIX = "clip_two_towers", "WithUnequalTowers"
-
 
 def build() -> nn.Module:
     tower = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 24}

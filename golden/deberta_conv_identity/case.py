@@ -3,8 +3,6 @@
 from torch import nn
 from transformers import DebertaV2Config, DebertaV2ForMaskedLM
 
-NAME, SUFFIX = "deberta_plain_conv", "WithPlainConv"
-
 
 def build() -> nn.Module:
     config = DebertaV2Config(

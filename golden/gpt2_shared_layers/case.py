@@ -3,8 +3,6 @@
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-NAME, SUFFIX = "gpt2_shared", "WithSharedLayers"
-
 
 def build() -> nn.Module:
     config = GPT2Config(

@@ -3,8 +3,6 @@
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-NAME, SUFFIX = "llama_eps", "WithEps"
-
 
 def build() -> nn.Module:
     config = LlamaConfig(

@@ -5,8 +5,6 @@ from torch import nn
 from transformers import MixtralConfig, MixtralForCausalLM
 from transformers.models.mixtral.modeling_mixtral import MixtralTopKRouter
 
-NAME, SUFFIX = "mixtral_cosine", "WithCosineRouter"
-
 
 class CosineRouter(MixtralTopKRouter):
     """Scores an expert by the angle between its weight and the token."""

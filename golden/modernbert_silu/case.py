@@ -3,8 +3,6 @@
 from torch import nn
 from transformers import ModernBertConfig, ModernBertForMaskedLM
 
-NAME, SUFFIX = "modernbert_silu", "WithSiLU"
-
 
 def build() -> nn.Module:
     config = ModernBertConfig(

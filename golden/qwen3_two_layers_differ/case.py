@@ -4,8 +4,6 @@ import torch
 from torch import nn
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-NAME, SUFFIX = "qwen3_mixed", "WithMixedLayers"
-
 
 class SquaredReLU(nn.Module):
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:

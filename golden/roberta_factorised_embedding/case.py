@@ -4,8 +4,6 @@ import torch
 from torch import nn
 from transformers import RobertaConfig, RobertaForMaskedLM
 
-NAME, SUFFIX = "roberta_factorised", "WithFactorisedEmbedding"
-
 
 class FactorisedEmbedding(nn.Module):
     """Token embedding of low rank."""

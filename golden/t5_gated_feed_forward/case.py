@@ -4,8 +4,6 @@ from torch import nn
 from transformers import T5Config, T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5DenseGatedActDense
 
-NAME, SUFFIX = "t5_gated_decoder", "WithGatedDecoder"
-
 
 def build() -> nn.Module:
     config = T5Config(vocab_size=61, d_model=16, d_kv=4, d_ff=24, num_layers=3, num_heads=4, decoder_start_token_id=0)

@@ -4,8 +4,6 @@ import torch
 from torch import nn
 from transformers import ViTConfig, ViTForImageClassification
 
-NAME, SUFFIX = "vit_stem", "WithConvolutionalStem"
-
 
 class ConvolutionalStem(nn.Module):
     """Two convolutions that end in the grid of the patches they replace."""

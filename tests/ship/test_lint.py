@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import transformers
 
-from tests.goldens import CASES, GOLDEN, case_module
+from tests.goldens import CASES, GOLDEN, MODELS
 
 LIBRARY = Path(transformers.__file__).parent.parent
 RULES = "E,F,W,B,C4,PIE,UP"  # what is neither naming nor the order of imports, which are the original's
@@ -81,7 +81,7 @@ def by_case(findings: Sequence[Mapping[str, Any]], path: str, rule: str) -> Find
     found: dict[str, set[tuple[str, str]]] = {}
     for finding in findings:
         case = Path(finding[path]).parent.name
-        suffix = case_module(case).SUFFIX if case in CASES else "X"
+        suffix = MODELS[case].suffix if case in CASES else "X"
         found.setdefault(case, set()).add((finding[rule], without_names(finding["message"], suffix)))
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import archit_codegen as archit
-from tests.goldens import CASES, case_module, live_model
+from tests.goldens import CASES, MODELS, live_model
 from tests.judge import judge
 from tests.models import inputs_for
 
@@ -16,12 +16,10 @@ GOLDEN = [pytest.param(case, marks=() if case in QUICK else pytest.mark.slow) fo
 
 
 def compiled(case: str, vendor: str) -> tuple[archit.Package, str]:
-    module = case_module(case)
+    model = MODELS[case]
     live = live_model(case)
-    package = archit.compile_model(
-        live, name=module.NAME, suffix=module.SUFFIX, inputs=inputs_for(live), vendor=vendor
-    )
-    return package, module.NAME
+    package = archit.compile_model(live, name=model.name, suffix=model.suffix, inputs=inputs_for(live), vendor=vendor)
+    return package, model.name
 
 
 def imported_modules(text: str) -> Iterator[str]:

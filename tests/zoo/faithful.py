@@ -1,5 +1,6 @@
 """The judge with weights: tree, values, outputs, hidden states and attentions, and all of it again from the disk."""
 
+import copy
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ class Expected:
     @classmethod
     def of(cls, live: nn.Module, inputs: Mapping[str, Any]) -> "Expected":
         """Raises what the forward of the live model raises."""
+        before = [type(module) for module in live.modules()]
         outputs = run(live, inputs)
+        if before != [type(module) for module in live.modules()]:
+            raise ValueError("it exchanges modules of its own when it runs")
         if not tensors_in(outputs):
             raise ValueError("the outputs have no tensors")
         if not isinstance(live, PreTrainedModel) or live.config._attn_implementation == "eager":
@@ -44,26 +48,22 @@ class Judgement(MetaJudgement):
     def __init__(self, live: PreTrainedModel, package: Any, snapshot: Snapshot, expected: Expected | None) -> None:
         super().__init__(live, package, snapshot)
         self.expected = expected
-        self.weights = {name: tensor.detach().clone() for name, tensor in live.state_dict().items()}
+        self.weights = copy.deepcopy(live.state_dict())  # with the versions that some modules write into it
 
     def judge(self) -> None:
         """An AssertionError says where the two differ: `NotSaved` where only the way to disk and back does."""
-        built = self.built(self.live.config._attn_implementation)
+        with poisoned_memory():
+            built = self.loaded(self.build_as(self.live.config))
         self.compare_trees(built, "built")
         if self.expected is not None:
             compare(self.expected.outputs, run(built, self.expected.inputs), "built")
             if self.expected.eager is not None:
-                compare(self.expected.eager, run(self.built("eager"), self.expected.inputs), "eager")
+                with eager(built):
+                    compare(self.expected.eager, run(built, self.expected.inputs), "eager")
         try:
             self.compare_saved_model(built)
         except Exception as error:
             raise NotSaved(f"{type(error).__name__}: {error}") from error
-
-    def built(self, attention: str | None) -> PreTrainedModel:
-        with poisoned_memory():
-            built = self.build_as(self.live.config)
-        set_attention(built.config, attention)
-        return self.loaded(built)
 
     def loaded(self, built: Any) -> Any:
         """With the weights of the live model, every one of them."""
@@ -84,12 +84,6 @@ class Judgement(MetaJudgement):
         compare_loaded(built, again)
         if self.expected is not None:
             compare(self.expected.outputs, run(again, self.expected.inputs), "loaded again")
-
-
-def set_attention(config: Any, attention: str | None) -> None:
-    """Of the config and those in it, past what the class would allow: live models are set so as well."""
-    for inner in [config, *(value for value in vars(config).values() if hasattr(value, "_attn_implementation"))]:
-        inner._attn_implementation_internal = attention
 
 
 def compare_hidden_buffers(ours: nn.Module, theirs: nn.Module, where: str) -> None:

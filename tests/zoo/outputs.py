@@ -1,5 +1,6 @@
 """Runs a model of the zoo and compares what two models give, bit for bit: outputs, hidden states and attentions."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ def run(model: nn.Module, inputs: Mapping[str, Any]) -> Outputs:
 @torch.no_grad()
 def run_with(model: nn.Module, inputs: Mapping[str, Any], flags: tuple[str, ...]) -> Outputs:
     """Models that draw noise draw the same each time; inputs are copied, since some models write into them."""
-    own = {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in inputs.items()}
+    own = copy.deepcopy(dict(inputs))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         found = dict(leaves(model(**own, **dict.fromkeys(flags, True))))

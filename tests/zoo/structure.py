@@ -4,13 +4,16 @@ Without weights, and as `tests.judge`, whose pieces it uses, without any code of
 while the modification stands; what it did to the process (a patched class) is undone before the package is loaded.
 """
 
+import ast
 import copy
 import dis
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import resolve_name
+from itertools import groupby, takewhile
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -132,11 +135,15 @@ class MetaJudgement(Judgement):
         for name, function in self.snapshot.of(ours).items():
             assert name in other, f"{where}: method {name} is missing"
             same = function is other[name] or self.described(function) == self.described(other[name])
-            assert same or self.calls_original(function, other, other[name]), f"{where}: method {name} has other code"
+            same = same or self.calls_original(function, name, ours, other)
+            assert same or same_text(function, other[name], self.suffix), f"{where}: method {name} has other code"
 
-    def calls_original(self, function: FunctionType, others: Methods, built: FunctionType) -> bool:
-        """A closure over the method that stood here before: what is built has that method under another name."""
-        held = [as_function(cell.cell_contents) for cell in function.__closure__ or ()]
+    def calls_original(self, function: FunctionType, name: str, ours: nn.Module, others: Methods) -> bool:
+        """A closure over the method that stood here before, or a look at the object's class for it: what is built has
+        that method under another name."""
+        held, built = [as_function(cell.cell_contents) for cell in function.__closure__ or ()], others[name]
+        if name in function.__code__.co_names:
+            held.append(self.snapshot.by_class[type(ours)].get(name))
         wanted = [self.described(one) for one in held if one is not None]
         kept = [other for other in others.values() if self.described(other) in wanted]
         same_constants = set(map(repr, function.__code__.co_consts)) <= set(map(repr, built.__code__.co_consts))
@@ -165,6 +172,23 @@ def resolved(value: object, suffix: str, above: tuple[FunctionType, ...]) -> obj
         return describe_function(function, suffix, above)
     name = getattr(value, "__name__", None)
     return renamed(name, suffix) if isinstance(name, str) else type(value).__name__
+
+
+def same_text(one: FunctionType, other: FunctionType, suffix: str) -> bool:
+    """Functions in a method have annotations in its code: evaluated in one file, postponed in another."""
+    texts = [unannotated(function) for function in (one, other)]
+    nested = any(isinstance(value, CodeType) for value in one.__code__.co_consts)
+    return nested and renamed(texts[0], suffix) == renamed(texts[1], suffix)
+
+
+def unannotated(function: FunctionType) -> str:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
+    return ast.unparse(tree)
 
 
 @cache
@@ -231,8 +255,8 @@ def with_one_variant(body: list[tuple[str, object]]) -> Iterator[tuple[str, obje
     kept: list[tuple[str, object]] = []
     for step in body:
         if step[0] == "BUILD_TUPLE" and kept and kept[-1][0] == "LOAD_GLOBAL":
-            while len(kept) > 1 and kept[-1] == kept[-2]:
-                kept.pop()
+            named = list(takewhile(lambda one: one[0] == "LOAD_GLOBAL", reversed(kept)))
+            kept[len(kept) - len(named) :] = [one for one, _ in groupby(reversed(named))]
             continue  # how many there are is said by the steps before
         kept.append(step)
     yield from kept
@@ -241,6 +265,8 @@ def with_one_variant(body: list[tuple[str, object]]) -> Iterator[tuple[str, obje
 def operand(step: str, value: object, suffix: str, names: Mapping[str, object]) -> object:
     if isinstance(value, CodeType):
         return code_of(value, suffix, names)
+    if isinstance(value, frozenset):
+        return sorted(map(repr, value))  # two equal sets need not be in one order
     return names[value] if step == "LOAD_GLOBAL" and value in names else renamed(value, suffix)
 
 

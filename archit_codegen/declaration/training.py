@@ -1,0 +1,205 @@
+"""Which weights are trained: the fewest switches that give every parameter of the live model its gradients. Pure.
+
+Switches are no architecture: they make no class a variant, but stand together at the end of the root's `__init__`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .changes import Added, Arranged, Change, Delta, Frozen, Inside, Replaced
+from .ir import Node, join
+
+Switches = tuple[Frozen, ...]
+EXCEPTION = 0.01  # of two equal numbers of switches, the one on whole modules is preferred
+TENSOR = 0.02
+
+
+def training_changes(delta: Delta) -> Switches:
+    """The switches, by their paths from the root, those of a module before those inside it."""
+    declared: dict[int, bool] = {}
+    _declared(delta.reference, delta.live, delta, declared, set())
+    return _Cheapest(declared, _holders(delta.live, {})).switches(delta.live)
+
+
+# --- what is declared ---------------------------------------------------------------------------------------------
+
+
+def _declared(reference: Node | None, live: Node, delta: Delta | None, found: dict[int, bool], seen: set[int]) -> None:
+    """Whether each live parameter, by its key, has gradients when its module was made as the other changes say."""
+    if live.key in seen:
+        return
+    seen.add(live.key)
+    before = dict(reference.parameters) if reference is not None else {}
+    for name, fact in live.parameters:
+        if fact is not None:
+            old = before.get(name)
+            # A parameter of another shape is made anew, with the live one's gradients.
+            found.setdefault(fact.key, old.requires_grad if old and old.shape == fact.shape else fact.requires_grad)
+    for child, known, inner in _children(reference, live, delta):
+        _declared(known, child, inner, found, seen)
+
+
+def _children(
+    reference: Node | None, live: Node, delta: Delta | None
+) -> Iterator[tuple[Node, Node | None, Delta | None]]:
+    changes = delta.edits if delta is not None else ()
+    edits = {edit.slot: edit for edit in changes if isinstance(edit, Inside | Replaced | Added)}
+    order = next((edit.order for edit in changes if isinstance(edit, Arranged)), None)
+    for name, child in live.children:
+        if child is None:
+            continue
+        edit = edits.get(name)
+        if isinstance(edit, Inside):
+            yield child, edit.delta.reference, edit.delta
+        elif isinstance(edit, Replaced | Added):
+            yield child, edit.built, edit.delta
+        else:
+            yield child, _known(reference, name, order), None
+
+
+def _known(reference: Node | None, name: str, order: tuple[int, ...] | None) -> Node | None:
+    if reference is None:
+        return None
+    if order is not None:
+        return reference.children[order[int(name)]][1] if int(name) < len(order) else None
+    return dict(reference.children).get(name)
+
+
+# --- the fewest switches --------------------------------------------------------------------------------------------
+
+
+def _holders(node: Node, found: dict[int, int]) -> Mapping[int, int]:
+    for _, fact in node.parameters:
+        if fact is not None:
+            found.setdefault(fact.key, node.key)
+    for _, child in node.children:
+        if child is not None:
+            _holders(child, found)
+    return found
+
+
+@dataclass(slots=True)
+class _Cheapest:
+    """For each module and each state that it comes in (as declared, or switched further up) the cheapest way on."""
+
+    declared: Mapping[int, bool]
+    holders: Mapping[int, int]  # of tied parameters, the module in which each is met first
+    costs: dict[tuple[int, bool | None], float] = field(default_factory=dict)
+
+    def switches(self, root: Node) -> Switches:
+        own = self.choice(root, None)
+        found = [] if own is None else [Frozen("", own)]
+        return (*found, *self.inside(root, own, ""))
+
+    def choice(self, node: Node, state: bool | None) -> bool | None:
+        """The state that this module is switched to; as it comes, if that is no dearer."""
+        options = [(self.cost(node, state), 0, state)]
+        options += [(1 + EXCEPTION * flag + self.cost(node, flag), 1, flag) for flag in (False, True) if flag != state]
+        return min(options, key=lambda option: option[:2])[2]
+
+    def cost(self, node: Node, state: bool | None) -> float:
+        key = (node.key, state)
+        if key not in self.costs:
+            total = sum(1 + TENSOR for _ in self.wrong(node, state))
+            for _, child in node.children:
+                if child is not None:
+                    own = self.choice(child, state)
+                    switched = 0.0 if own == state else 1 + EXCEPTION * bool(own)
+                    total += switched + self.cost(child, own)
+            self.costs[key] = total
+        return self.costs[key]
+
+    def wrong(self, node: Node, state: bool | None) -> Iterator[tuple[str, bool]]:
+        for name, fact in node.parameters:
+            if fact is not None:
+                before = self.declared[fact.key] if state is None else state
+                switched_there = state is None and self.holders[fact.key] != node.key
+                if before != fact.requires_grad and not switched_there:
+                    yield name, fact.requires_grad
+
+    def inside(self, node: Node, state: bool | None, path: str) -> Iterator[Frozen]:
+        yield from (Frozen(join(path, name), flag) for name, flag in self.wrong(node, state))
+        for name, child in node.children:
+            if child is not None:
+                own = self.choice(child, state)
+                here = join(path, name)
+                if own != state and own is not None:
+                    yield Frozen(here, own)
+                yield from self.inside(child, own, here)
+
+
+# --- statements -----------------------------------------------------------------------------------------------------
+
+
+def training_statements(changes: Sequence[Change], root: Node) -> Iterator[str]:
+    """The switches as statements, those at several members of one list as a loop over them."""
+    rest = [change for change in changes if isinstance(change, Frozen)]
+    while rest:
+        first = rest.pop(0)
+        step = _list_step(first.path, root)
+        if step is None:
+            yield _switch("self", first.path, first.requires_grad)
+            continue
+        container, count, _, _ = step
+        alike = [
+            first,
+            *(change for change in rest if (found := _list_step(change.path, root)) and found[0] == container),
+        ]
+        members: dict[int, list[tuple[str, bool]]] = {}
+        for change in alike:
+            _, _, index, inner = _list_step(change.path, root) or step
+            members.setdefault(index, []).append((inner, change.requires_grad))
+        rest = [change for change in rest if change not in alike]
+        yield from _by_member(container, count, members)
+
+
+def _by_member(container: str, count: int, members: Mapping[int, list[tuple[str, bool]]]) -> Iterator[str]:
+    groups: dict[tuple[tuple[str, bool], ...], list[int]] = {}
+    for index, switches in members.items():
+        groups.setdefault(tuple(switches), []).append(index)
+    for done, indices in groups.items():
+        if len(indices) == 1:
+            owner = _text("self", f"{container}.{indices[0]}")
+            yield from (_switch(owner, path, flag) for path, flag in done)
+            continue
+        name = _member_name(container)
+        over = _text("self", container)
+        target = f"for {name} in {over}{_slice(indices, count)}:"
+        if _slice(indices, count) is None:
+            target = f"for index in ({', '.join(map(str, indices))}):\n    {name} = {over}[index]"
+        yield "\n".join([target, *(f"    {_switch(name, path, flag)}" for path, flag in done)])
+
+
+def _slice(indices: Sequence[int], count: int) -> str | None:
+    if list(indices) != list(range(indices[0], indices[-1] + 1)):
+        return None
+    start = str(indices[0]) if indices[0] else ""
+    end = str(indices[-1] + 1) if indices[-1] + 1 < count else ""
+    return f"[{start}:{end}]" if start or end else ""
+
+
+def _list_step(path: str, root: Node) -> tuple[str, int, int, str] | None:
+    """The first list on a path: its path, its length, the member's index, and the path from there."""
+    steps = path.split(".") if path else []
+    node = root
+    for place, step in enumerate(steps):
+        if step.isdigit() and all(name.isdigit() for name, _ in node.children) and len(node.children) > 1:
+            return ".".join(steps[:place]), len(node.children), int(step), ".".join(steps[place + 1 :])
+        child = dict(node.children).get(step)
+        if child is None:
+            return None
+        node = child
+    return None
+
+
+def _member_name(container: str) -> str:
+    last = container.rpartition(".")[2]
+    return last[:-1] if last.endswith("s") and len(last) > 3 else last if len(last) > 3 else "block"
+
+
+def _switch(owner: str, path: str, flag: bool) -> str:
+    return f"{_text(owner, path)}.requires_grad_({flag})"
+
+
+def _text(owner: str, path: str) -> str:
+    return owner + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split(".") if step)

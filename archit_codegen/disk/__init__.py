@@ -1,0 +1,1 @@
+"""Packages on disk: their lock, who owns which file, and the exchange that replaces them as a whole."""

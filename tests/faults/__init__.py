@@ -1,0 +1,1 @@
+"""Packages under fire: see `__main__.py`."""

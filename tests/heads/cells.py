@@ -1,0 +1,110 @@
+"""One base model and one task: is the head emitted, does it run, learn, save and load?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+import archit_codegen as archit
+from archit_codegen.declaration.headcheck import config_for
+from archit_codegen.declaration.tasks import TASKS
+from tests.heads.bases import Base, NoSmallModel, inputs_of, no_states, small_config, small_model
+from tests.heads.labels import HEADS, labelled
+from tests.zoo.discovery import TooSlow, reason, time_limit
+
+DONE, NO_BASE, REFUSED, FAILED = "done", "no base", "refused", "failed"
+SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What became of a task on a type of model, and why."""
+
+    model_type: str
+    cls: str
+    task: str
+    outcome: str
+    text: str = ""
+
+
+def cells(base: Base) -> Iterator[Cell]:
+    """One for each task. Never raises."""
+
+    def all_are(outcome: str, text: str) -> Iterator[Cell]:
+        return (Cell(base.model_type, base.cls.__name__, task, outcome, text) for task in TASKS)
+
+    try:
+        with time_limit(SECONDS):
+            config = small_config(base.cls)
+            model = small_model(base.cls, config)
+            if text := no_states(model):
+                yield from all_are(NO_BASE, text)
+                return
+    except NoSmallModel as error:
+        yield from all_are(NO_BASE, f"no small model: {error}")
+        return
+    except (TooSlow, Exception) as error:
+        yield from all_are(NO_BASE, reason(error))
+        return
+    together = [task for task in TASKS if task != "causal-lm"]
+    found = tried(base, model, together)
+    if found[0][0] in (REFUSED, FAILED) and len(set(found)) == 1:  # one of them stopped all
+        found = [tried(base, model, [task])[0] for task in together]
+    found += tried(base, causal(base, model), ["causal-lm"])
+    for task, (outcome, text) in zip([*together, "causal-lm"], found, strict=True):
+        yield Cell(base.model_type, base.cls.__name__, task, outcome, text)
+
+
+def causal(base: Base, model: PreTrainedModel) -> PreTrainedModel:
+    """The same, with tokens that see only those before them where the config can say so."""
+    if getattr(model.config, "is_decoder", None) is not False:
+        return model
+    config = small_config(base.cls)
+    config.is_decoder = True
+    return small_model(base.cls, config)
+
+
+def tried(base: Base, model: PreTrainedModel, tasks: list[str]) -> list[tuple[str, str]]:
+    """Outcome and reason for each of the tasks, emitted as one package."""
+    try:
+        with time_limit(SECONDS):
+            package = archit.compile_model(
+                model, name="zoo_heads", suffix="Zoo", heads=tasks, inputs=inputs_of(model.config)
+            )
+    except archit.ValidationFailed as error:
+        return [(FAILED, f"{error.path}: {error.reason}")] * len(tasks)
+    except archit.ArchitError as error:
+        return [(REFUSED, str(error))] * len(tasks)
+    except (TooSlow, Exception) as error:
+        return [(FAILED, reason(error))] * len(tasks)
+    notes = "; ".join(note for note in package.notes if "proves nothing" in note or "not run" in note)
+    module = package.load()
+    return [learnt(model, getattr(module, package.heads[task]), task) or (DONE, notes) for task in tasks]
+
+
+def learnt(model: PreTrainedModel, root: Any, task: str) -> tuple[str, str] | None:
+    try:
+        with time_limit(SECONDS):
+            learn(model, root, task)
+    except (TooSlow, Exception) as error:
+        return FAILED, reason(error)
+    return None
+
+
+def learn(model: PreTrainedModel, root: Any, task: str) -> None:
+    """A step of training: every weight of the head has a gradient."""
+    config = config_for(root, model.config)
+    if task == "multi-task":
+        config.heads = HEADS
+    trained = root(config).train()
+    loss = trained(**labelled(task, inputs_of(config))).loss
+    assert loss is not None and torch.isfinite(loss), f"the loss is {loss}"
+    loss.backward()
+    below = {id(parameter) for parameter in trained.base_model.parameters()}
+    head = [(name, parameter) for name, parameter in trained.named_parameters() if id(parameter) not in below]
+    without = [name for name, parameter in head if parameter.grad is None]
+    assert not without, f"no gradient reaches {without[:3]}"
+    reached = [parameter for parameter in trained.base_model.parameters() if parameter.grad is not None]
+    assert reached, "no gradient reaches the base model"

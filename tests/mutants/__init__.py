@@ -1,0 +1,1 @@
+"""Planted mistakes in emitted packages: the validator has to refuse each of them."""

@@ -1,0 +1,1 @@
+"""What takes minutes: `make scenarios`. Each is something that happens to a team."""

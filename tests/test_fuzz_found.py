@@ -1,0 +1,74 @@
+"""Sequences that random surgery once found to go wrong, in the smallest form; and a few new ones from a fixed seed."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+
+from tests.zoo import small
+from tests.zoo.fuzz import fuzz
+from tests.zoo.run import WRONG
+from tests.zoo.sequences import Sequence, replay
+
+FOUND: list[tuple[str, list[tuple[str, int]]]] = []
+SEED, SEQUENCES = 1, 5
+SMALL = ["bert.BertForMaskedLM", "gpt2.GPT2Model", "llama.LlamaForCausalLM", "t5.T5Model", "vit.ViTModel"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("case", FOUND, ids=lambda case: f"{case[0]}-{'-'.join(name for name, _ in case[1])}")
+def test_what_was_found_stays_mended(case: tuple[str, Any]) -> None:
+    assert replay(*case) is None
+
+
+def test_a_few_new_sequences() -> None:
+    counts, wrong = fuzz(SMALL, SEQUENCES, SEED)
+    assert wrong is None, wrong
+    assert counts["sequences"] >= SEQUENCES
+    assert counts["rebuilt"] > 0
+
+
+def test_a_sequence_goes_on_from_the_model_as_it_is() -> None:
+    sequence = Sequence("bert.BertModel")
+    assert sequence.step("norm_eps", 1) is None
+    assert sequence.step("layer_appended", 1) is None
+    assert sequence.counts == Counter({"rebuilt": 2, "with outputs": 2})
+    assert len(sequence.model.encoder.layer) == 3
+    assert str(sequence) == '["bert.BertModel", [["norm_eps", 1], ["layer_appended", 1]]]'
+    sequence.close()
+
+
+def test_what_does_not_apply_is_no_step() -> None:
+    sequence = Sequence("bert.BertModel")
+    assert sequence.step("two_towers", 1) is None
+    assert sequence.steps == []
+    assert sequence.counts == Counter({"n/a": 1})
+    sequence.close()
+
+
+def test_a_wrong_result_is_told_with_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.zoo.numeric.verdict", lambda *facts: (WRONG, "planted"))
+    assert replay("bert.BertModel", [("norm_eps", 1)]) == ('WRONG: planted\n["bert.BertModel", [["norm_eps", 1]]]')
+
+
+def test_hypothesis_shrinks_to_the_smallest_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(self: Sequence, modification: str, choice: int) -> str | None:
+        self.steps.append((modification, choice))
+        names = {name for name, _ in self.steps}
+        return f"WRONG: planted\n{self}" if {"norm_eps", "layer_dropped"} <= names else None
+
+    monkeypatch.setattr(Sequence, "step", step)
+    monkeypatch.setattr("tests.zoo.fuzz.MODIFICATIONS", {"norm_eps": None, "layer_dropped": None, "bias_added": None})
+    _, wrong = fuzz(["bert.BertModel"], 30, SEED)
+    assert wrong is not None
+    assert wrong.count("0]") == 2 and "bias_added" not in wrong
+
+
+def test_every_class_of_the_sample_runs() -> None:
+    table = small.read()
+    assert all(table[name].runs for name in SMALL)

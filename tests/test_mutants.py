@@ -1,0 +1,54 @@
+"""The validator is tested by planted mistakes: a sample of them here, all of them by `make mutants`."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.cases import CASES, case
+from tests.mutants.operators import mutations
+from tests.mutants.plant import differs, mutants, refusal
+
+SAMPLE = ("bert_adapter_last_layer", "llama_norm_eps", "own_root", "patched", "user_code")
+DOC = Path(__file__).parent.parent / "docs" / "mutants.md"
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_each_planted_mistake_is_refused(name: str) -> None:
+    found = case(name)
+    planted = list(mutants(name, found, each=1))
+    assert len(planted) >= 15
+    assert [mutant.place for mutant in planted if refusal(found, mutant.files) is None] == []
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_the_same_program_in_other_words_is_not_refused(name: str) -> None:
+    """Comments, blank lines and quotes are nothing to the validator: what it refuses above is the mistake."""
+    found = case(name)
+    found.validate({path: ast.unparse(ast.parse(text)) + "\n" for path, text in found.emitted.files.items()})
+
+
+def test_a_file_too_many_or_too_few_is_refused() -> None:
+    found = case("user_code")
+    files = dict(found.emitted.files)
+    assert refusal(found, {**files, "tiny_user_code/extra.py": ""}) is not None
+    for path in files:
+        assert refusal(found, {name: text for name, text in files.items() if name != path}) is not None
+
+
+def test_an_operator_makes_another_program_or_none() -> None:
+    tree = ast.parse("import a\n\n\nclass A(a.B):\n    x = 1\n\n    def f(self, y=2):\n        return y + 1\n")
+    before = ast.dump(tree)
+    texts = [mutation.text(tree) for mutation in mutations(tree)]
+    assert len({text for text in texts if differs(before, text)}) >= 20
+    assert ast.dump(tree) == before
+    assert not differs(before, "import a\n\nclass A(a.B):\n    x = 1\n    def f(self, y=2): return y + 1  # same\n")
+    assert not differs(before, "class")
+
+
+def test_the_whole_was_planted_and_refused() -> None:
+    """What `make mutants` wrote, over all cases."""
+    *_, total = DOC.read_text("utf-8").strip().splitlines()
+    planted, refused = (int(cell) for cell in total.split("|")[2:4])
+    assert planted == refused >= 500
+    assert len(CASES) >= 17

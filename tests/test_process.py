@@ -1,0 +1,79 @@
+"""What the process runs against what the installed text declares."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import FunctionType, ModuleType
+
+import pytest
+
+from archit_codegen.declaration import process
+
+TEXT = """import functools
+
+
+def quietly(fn):
+    def inner(self, *args):
+        return fn(self, *args)
+    return inner
+
+
+def wrapped(fn):
+    @functools.wraps(fn)
+    def inner(self, *args):
+        return fn(self, *args)
+    return inner
+
+
+class Library:
+    @quietly
+    def decorated(self, x):
+        return x
+
+    @wrapped
+    @quietly
+    def twice(self, x):
+        return x
+
+    def bare(self, x):
+        return x
+
+
+class Other:
+    @quietly
+    def decorated(self, x):
+        return -x
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module that counts as an installed distribution."""
+    path = tmp_path / "some_library.py"
+    path.write_text(TEXT)
+    spec = importlib.util.spec_from_file_location("some_library", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "some_library", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(process, "is_user_code", lambda value: False)
+    monkeypatch.setattr(process, "is_user_layer", lambda value: False)
+    return module
+
+
+def patched(cls: type) -> dict[str, FunctionType]:
+    return dict(process._patched_methods(cls))
+
+
+def test_a_decorator_that_does_not_tell_what_it_wraps_is_no_patch(library: ModuleType) -> None:
+    assert patched(library.Library) == {}
+
+
+def test_the_same_wrapper_on_another_method_is_a_patch(library: ModuleType) -> None:
+    library.Library.bare = library.quietly(library.Library.bare)
+    assert list(patched(library.Library)) == ["bare"]
+
+
+def test_the_wrapper_around_another_function_is_a_patch(library: ModuleType) -> None:
+    library.Library.decorated = library.Other.decorated
+    assert list(patched(library.Library)) == ["decorated"]

@@ -1,0 +1,70 @@
+"""A surgery with a parameter: the spec names the config that it is given, and the package follows it."""
+
+from pathlib import Path
+
+import pytest
+from transformers import BertConfig
+
+from archit_codegen.errors import SurgeryError
+from archit_codegen.regeneration.generate import Generated, difference, generate
+from archit_codegen.regeneration.spec import read_spec
+
+SPEC = """
+output = "out"
+[[model]]
+name = "bert_probe"
+surgery = "surgery.py:build"
+suffix = "WithProbe"
+config = "{config}"
+"""
+SURGERY = """
+from torch import nn
+from transformers import BertModel
+
+def build(config):
+    model = BertModel(config)
+    model.probe = nn.Linear(config.hidden_size // 2, config.vocab_size)
+    return model
+"""
+SIZES = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12, "vocab_size": 23}
+
+
+def project(root: Path, config: str = "small", surgery: str = SURGERY) -> Path:
+    BertConfig(**SIZES).save_pretrained(root / "small")
+    (root / "surgery.py").write_text(surgery)
+    (root / "archit.toml").write_text(SPEC.format(config=config))
+    return root / "archit.toml"
+
+
+@pytest.mark.parametrize("named", ["small", "small/config.json"])
+def test_a_folder_or_a_file(tmp_path: Path, named: str) -> None:
+    (result,) = generate(read_spec(project(tmp_path, named)))
+    assert isinstance(result, Generated), result
+    text = (tmp_path / "out" / "bert_probe" / "modeling_bert_probe.py").read_text()
+    assert "nn.Linear(config.hidden_size // 2, config.vocab_size)" in text
+
+
+def test_the_difference_is_that_at_the_config(tmp_path: Path) -> None:
+    assert [change.path for change in difference(read_spec(project(tmp_path)), "bert_probe").changes] == ["probe"]
+
+
+@pytest.mark.parametrize(
+    ("config", "surgery", "says"),
+    [
+        ("nowhere/at-all", SURGERY, "no such file or folder"),
+        ("surgery.py", SURGERY, "config 'surgery.py': "),
+        ("small", SURGERY.replace("(config)", "()", 1), "take one argument"),
+        ("small", SURGERY.replace("BertModel(config)", "1 / 0"), "ZeroDivisionError"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, config: str, surgery: str, says: str) -> None:
+    (result,) = generate(read_spec(project(tmp_path, config, surgery)))
+    assert not isinstance(result, Generated)
+    assert isinstance(result.error, SurgeryError) and says in str(result.error) and "\n" not in str(result.error)
+
+
+def test_a_parameter_and_no_config(tmp_path: Path) -> None:
+    spec = project(tmp_path)
+    spec.write_text(SPEC.format(config="small").replace('config = "small"', ""))
+    (result,) = generate(read_spec(spec))
+    assert not isinstance(result, Generated) and "has to name the `config`" in str(result.error)

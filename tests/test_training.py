@@ -1,0 +1,76 @@
+"""Which weights are trained: few switches at the end of the root's `__init__`, and no class for their sake."""
+
+from typing import Any
+
+import pytest
+from torch import nn
+
+from tests.small import bert, check, llama
+
+
+def classes(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("class Bert") and "Config" not in line]
+
+
+def switched(live: Any, *lines: str) -> None:
+    text = check(live, *lines, saved=False)
+    assert text.count("requires_grad_(") == len([line for line in lines if "requires_grad_" in line])
+    assert len(classes(text)) == 2, "the root and the base class that it needs"
+
+
+def test_the_first_layers() -> None:
+    live = bert(num_hidden_layers=5)
+    for layer in live.bert.encoder.layer[:3]:
+        layer.requires_grad_(False)
+    switched(live, "for layer in self.bert.encoder.layer[:3]:", "    layer.requires_grad_(False)")
+
+
+def test_layers_here_and_there() -> None:
+    live = bert(num_hidden_layers=5)
+    for index in (0, 2):
+        live.bert.encoder.layer[index].requires_grad_(False)
+    switched(live, "for index in (0, 2):", "layer = self.bert.encoder.layer[index]", "layer.requires_grad_(False)")
+
+
+def test_all_but_the_norms() -> None:
+    live = bert()
+    for name, parameter in live.named_parameters():
+        parameter.requires_grad_("encoder" in name and "output.LayerNorm" in name)
+    switched(
+        live,
+        "self.requires_grad_(False)",
+        "for layer in self.bert.encoder.layer:",
+        "    layer.attention.output.LayerNorm.requires_grad_(True)",
+        "    layer.output.LayerNorm.requires_grad_(True)",
+    )
+
+
+def test_a_tied_weight_is_switched_once() -> None:
+    live = bert()
+    live.bert.embeddings.word_embeddings.requires_grad_(False)
+    switched(live, "self.bert.embeddings.word_embeddings.requires_grad_(False)")
+
+
+def test_one_parameter_of_a_layer_stays() -> None:
+    live = bert()
+    live.bert.encoder.layer[1].requires_grad_(False)
+    live.bert.encoder.layer[1].output.dense.bias.requires_grad_(True)
+    switched(
+        live,
+        "self.bert.encoder.layer[1].requires_grad_(False)",
+        "self.bert.encoder.layer[1].output.dense.bias.requires_grad_(True)",
+    )
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_new_module(frozen: bool) -> None:
+    live = llama()
+    live.model.norm = nn.LayerNorm(8).requires_grad_(not frozen)
+    text = check(live, "self.norm = nn.LayerNorm(", saved=False)
+    assert ("self.model.norm.requires_grad_(False)" in text) is frozen
+
+
+def test_a_module_where_the_class_has_none() -> None:
+    live = bert()
+    live.bert.pooler = nn.Linear(8, 8)
+    check(live, "self.pooler = nn.Linear(8, 8)", "class BertModelWithX", saved=False)
