@@ -29,6 +29,9 @@ CONFIG_BOOKKEEPING = {
 }  # fmt: skip
 
 
+HEAD_FIELDS = ("head_", "classifier_dropout")
+
+
 def judge(live: PreTrainedModel, package: Any, inputs: Mapping[str, Any], *, saved: bool = True) -> None:
     """Raise an AssertionError that says where the package's model differs from the live one."""
     judgement = Judgement(live, package)
@@ -46,7 +49,7 @@ class Judgement:
     """One live model and the package that should declare it."""
 
     def __init__(self, live: PreTrainedModel, package: Any) -> None:
-        self.live, self.module = live, package.load()
+        self.live, self.module, self.heads = live, package.load(), package.heads
         self.root = getattr(self.module, package.root_class)
         declared = type(live).__name__
         assert package.root_class.startswith(declared), f"<root>: {package.root_class} is not named after {declared}"
@@ -128,10 +131,17 @@ class Judgement:
         classes = (type(ours), type(theirs))
         mine, other = attributes(ours, *classes), attributes(theirs, *classes)
         assert mine.keys() == other.keys(), f"{where}: attributes: {unequal(sorted(mine), sorted(other))}"
+        other = {name: self.without_fields_of_heads(mine[name], value) for name, value in other.items()}
         for name, value in mine.items():
             renamed = isinstance(value, str) and other[name] in (value, value + self.suffix)
             if not renamed and value != other[name]:
                 raise AssertionError(f"{where}.{name}: {differing(value, other[name])}")
+
+    def without_fields_of_heads(self, ours: object, theirs: object) -> object:
+        """The config of a package with heads has fields for these, with defaults, which the live one has not."""
+        if not (self.heads and isinstance(ours, dict) and isinstance(theirs, dict)):
+            return theirs
+        return {key: v for key, v in theirs.items() if key in ours or not str(key).startswith(HEAD_FIELDS)}
 
 
 def walk(module: nn.Module | None, path: str = "") -> Iterator[tuple[str, nn.Module | None]]:

@@ -16,7 +16,8 @@ def main() -> int:
     only = os.environ.get("ONLY", "").split()
     results = read(RESULTS)
     known = {cell.model_type for cell in results}
-    for base in bases():
+    every = list(bases())
+    for base in every:
         if (base.model_type in known) if only == ["missing"] else (only and base.model_type not in only):
             continue
         found = [*cells(base), *agreements(base)]
@@ -24,7 +25,7 @@ def main() -> int:
         marks = " ".join(f"{cell.task}:{cell.outcome}" for cell in found if cell.outcome not in ("done", "no base"))
         print(f"{base.model_type}: {sum(cell.outcome == 'done' for cell in found)} done {marks}", flush=True)
         write(results, RESULTS)
-    write_document(results)
+    write_document(results, len(every))
     return 0
 
 

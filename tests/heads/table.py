@@ -45,14 +45,15 @@ def ordered(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: (cell.model_type, cell.task))
 
 
-def write_document(cells: Sequence[Cell]) -> None:
-    DOCUMENT.write_text("\n".join(document(ordered(cells))) + "\n", "utf-8")
+def write_document(cells: Sequence[Cell], types: int) -> None:
+    """``types`` is the number of types of models that there are; some may not have been tried yet."""
+    DOCUMENT.write_text("\n".join(document(ordered(cells), types)) + "\n", "utf-8")
 
 
-def document(cells: Sequence[Cell]) -> Iterator[str]:
+def document(cells: Sequence[Cell], types: int) -> Iterator[str]:
     own = [cell for cell in cells if not cell.task.startswith("= ")]
     native = [cell for cell in cells if cell.task.startswith("= ")]
-    yield HEAD.format(version=transformers.__version__, summary=summary(own, native))
+    yield HEAD.format(version=transformers.__version__, summary=summary(own, native, types))
     yield from table(own, native)
     yield from listed("Tasks that a type of model has not", [c for c in own if c.outcome not in (DONE, NO_BASE)])
     notes = [cell for cell in own if cell.outcome == DONE and cell.text]
@@ -61,14 +62,15 @@ def document(cells: Sequence[Cell]) -> Iterator[str]:
     yield from listed("Types of models without hidden states of a text", [c for c in own if c.outcome == NO_BASE])
 
 
-def summary(own: Sequence[Cell], native: Sequence[Cell]) -> str:
-    types = {cell.model_type for cell in own}
+def summary(own: Sequence[Cell], native: Sequence[Cell], types: int) -> str:
+    tried = {cell.model_type for cell in own}
     usable = {cell.model_type for cell in own if cell.outcome != NO_BASE}
     done = sum(cell.outcome == DONE for cell in own)
     whole = sum(all(c.outcome == DONE for c in own if c.model_type == name) for name in usable)
     equal = sum(cell.outcome == "equal" for cell in native)
     return (
-        f"{len(types)} types of models; {len(usable)} of them give hidden states of a text on a small config. "
+        f"{len(tried)} of {types} types of models were tried; {len(usable)} of them give hidden states of a text on a "
+        f"small config. "
         f"{done} of {len(usable) * len(TASKS)} heads on these are done, all {len(TASKS)} on {whole} types. "
         f"Of {len(native)} classes of transformers, {equal} are equal bit for bit."
     )
