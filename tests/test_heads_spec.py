@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import archit_codegen as archit
-from archit_codegen.regeneration.generate import Failed, Generated, generate
+from archit_codegen.regeneration.generate import regenerate
+from archit_codegen.regeneration.results import Result
 from archit_codegen.regeneration.spec import read_spec
 
 SPEC = """
@@ -38,11 +39,10 @@ def build():
 """
 
 
-def generated(folder: Path, line: str) -> Generated | Failed:
+def generated(folder: Path, line: str) -> Result:
     (folder / "archit.toml").write_text(SPEC + line)
     (folder / "surgery.py").write_text(SURGERY)
-    (result,) = generate(read_spec(folder / "archit.toml"))
-    return result
+    return regenerate(read_spec(folder / "archit.toml"), "tiny_spec")
 
 
 def test_heads_are_written_beside_the_model(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_heads_are_written_beside_the_model(tmp_path: Path) -> None:
         "        return self.{{ prefix }}(input_ids, attention_mask)\n"
     )
     result = generated(tmp_path, heads)
-    assert isinstance(result, Generated), result
+    assert not result.bad, result.text
     text = (result.package / "modeling_tiny_spec_heads.py").read_text()
     for name in ("MaskedLM", "TokenClassification", "MyTask"):
         assert f"class RobertaFor{name}Spec(" in text
@@ -75,10 +75,10 @@ def test_heads_are_written_beside_the_model(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_a_head(tmp_path: Path, line: str, says: str) -> None:
     result = generated(tmp_path, line)
-    assert isinstance(result, Failed) and says in str(result.error) and not (tmp_path / "out").exists()
+    assert result.bad and says in result.text and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("line", ['heads = "masked-lm"', "heads = [1]", 'heads = [""]'])
 def test_a_list_of_tasks_is_wanted(tmp_path: Path, line: str) -> None:
-    with pytest.raises(archit.SpecError, match="list of tasks"):
+    with pytest.raises(archit.SpecError, match="heads"):
         generated(tmp_path, line)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from transformers import BertConfig
 
-from archit_codegen.errors import SurgeryError
-from archit_codegen.regeneration.generate import Generated, difference, generate
+from archit_codegen.regeneration.generate import difference, regenerate
+from archit_codegen.regeneration.results import Outcome, Result
 from archit_codegen.regeneration.spec import read_spec
 
 SPEC = """
@@ -36,10 +36,14 @@ def project(root: Path, config: str = "small", surgery: str = SURGERY) -> Path:
     return root / "archit.toml"
 
 
+def generated(spec: Path) -> Result:
+    return regenerate(read_spec(spec), "bert_probe")
+
+
 @pytest.mark.parametrize("named", ["small", "small/config.json"])
 def test_a_folder_or_a_file(tmp_path: Path, named: str) -> None:
-    (result,) = generate(read_spec(project(tmp_path, named)))
-    assert isinstance(result, Generated), result
+    result = generated(project(tmp_path, named))
+    assert result.outcome is Outcome.WRITTEN, result
     text = (tmp_path / "out" / "bert_probe" / "modeling_bert_probe.py").read_text()
     assert "nn.Linear(config.hidden_size // 2, config.vocab_size)" in text
 
@@ -58,13 +62,12 @@ def test_the_difference_is_that_at_the_config(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, config: str, surgery: str, says: str) -> None:
-    (result,) = generate(read_spec(project(tmp_path, config, surgery)))
-    assert not isinstance(result, Generated)
-    assert isinstance(result.error, SurgeryError) and says in str(result.error) and "\n" not in str(result.error)
+    result = generated(project(tmp_path, config, surgery))
+    assert result.bad and says in result.text and "\n" not in result.text
 
 
 def test_a_parameter_and_no_config(tmp_path: Path) -> None:
     spec = project(tmp_path)
     spec.write_text(SPEC.format(config="small").replace('config = "small"', ""))
-    (result,) = generate(read_spec(spec))
-    assert not isinstance(result, Generated) and "has to name the `config`" in str(result.error)
+    result = generated(spec)
+    assert result.bad and "has to name the `config`" in result.text

@@ -99,7 +99,7 @@ def verdict(model: PreTrainedModel, package: object, undo: ExitStack, text: str 
 
 def undeclared(cls: type) -> object:
     """The class itself in the place of a package: what the compiler says that the live model still is."""
-    return SimpleNamespace(root_class=cls.__name__, load=lambda: sys.modules[cls.__module__])
+    return SimpleNamespace(root_class=cls.__name__, heads={}, load=lambda: sys.modules[cls.__module__])
 
 
 def where(error: Exception) -> str:
