@@ -212,7 +212,7 @@ def _init(parts: Parts) -> str:
     if parts.config is not None:
         config, configs = parts.config.name, sorted(each.name for each in parts.configs)
         registered = tuple(_registered(parts))
-        autos = sorted({auto for _, auto, _ in registered})
+        autos = sorted({auto for _, auto, known in registered if known})
         own.insert(0, f"from .configuration_{parts.name} import {', '.join(configs)}")
         exports = sorted([*exports, *configs])
         values["imports"] = [f"from transformers import {', '.join(['AutoConfig', *autos])}"]
