@@ -4,12 +4,18 @@ import ast
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from archit_codegen.declaration import compiler
+from archit_codegen.declaration.emission import Options
+from archit_codegen.declaration.textcheck import check_files
+from archit_codegen.errors import ValidationFailed
+from tests import small
 from tests.mutants.cases import CASES, case
 from tests.mutants.operators import mutations
 from tests.mutants.plant import differs, mutants, refusal
 
-SAMPLE = ("bert_adapter_last_layer", "llama_norm_eps", "own_root", "patched", "user_code")
+SAMPLE = ("bert_adapter_last_layer", "llama_norm_eps", "own_root", "patched", "user_code", "vendored")
 DOC = Path(__file__).parent.parent / "docs" / "mutants.md"
 
 
@@ -34,6 +40,28 @@ def test_a_file_too_many_or_too_few_is_refused() -> None:
     assert refusal(found, {**files, "tiny_user_code/extra.py": ""}) is not None
     for path in files:
         assert refusal(found, {name: text for name, text in files.items() if name != path}) is not None
+
+
+def test_a_modular_file_has_the_planned_classes_and_nothing_else() -> None:
+    live, path = small.llama(), "tiny_modular/modular_tiny_modular.py"
+    live.model.layers[1].mlp.act_fn = nn.GELU()
+    bench, delta = compiler.opened(live, None)
+    emitted, _ = compiler._validated(bench, delta, Options("tiny_modular", "X", vendor="modular"), None)
+    files = dict(emitted.files)
+    check_files(files, emitted.draft)
+    name = emitted.draft.root
+    for text in (
+        files[path].replace(f"class {name}(", f"class {name}Y("),
+        files[path].replace(f'"{name}"', f'"{name}Y"'),
+        files[path].replace("__all__", "print()\n\n__all__"),
+        files[path].replace("__all__", "class Surplus:\n    pass\n\n\n__all__"),
+        files[path].replace("__all__", "import os\n\n__all__"),
+    ):
+        assert text != files[path]
+        with pytest.raises(ValidationFailed):
+            check_files({**files, path: text}, emitted.draft)
+    with pytest.raises(ValidationFailed, match="not planned"):
+        check_files({other: text for other, text in files.items() if other != path}, emitted.draft)
 
 
 def test_an_operator_makes_another_program_or_none() -> None:

@@ -118,7 +118,9 @@ EXTRA: Mapping[str, Callable[[], nn.Module]] = {
     "patched": patched,
     "statements": statements,
     "user_code": user_code,
+    "vendored": user_code,
 }
+VENDOR = {"vendored": "all"}
 CASES = (*goldens.CASES, *EXTRA)
 
 
@@ -144,7 +146,7 @@ def case(name: str) -> Case:
         torch.manual_seed(0)
         with archit.record():
             live = EXTRA[name]().eval()
-        options = Options(f"tiny_{name}", "WithMutants")
+        options = Options(f"tiny_{name}", "WithMutants", vendor=VENDOR.get(name, "changed"))
         inputs = {"x": torch.ones(2, 4)} if name == "own_root" else small.inputs_of(live)
     else:
         live, model = goldens.live_model(name), goldens.MODELS[name]
