@@ -30,7 +30,7 @@ def package_of(live: nn.Module, change: Change = lambda model: None, suffix: str
     body["__annotations__"] = {"config": config_class}
     root = type(declared.__name__ + suffix, (declared,), body)
     module = SimpleNamespace(__name__=__name__, **{root.__name__: root})
-    return SimpleNamespace(root_class=root.__name__, load=lambda: module)
+    return SimpleNamespace(root_class=root.__name__, heads={}, load=lambda: module)
 
 
 @pytest.mark.parametrize("family", BUILDERS)

@@ -68,7 +68,7 @@ def judge(live: nn.Module, change: Callable[[nn.Module], object]) -> None:
 
     root = type(f"{declared.__name__}WithCopy", (declared,), {"__init__": construct, "__module__": __name__})
     module = SimpleNamespace(__name__=__name__, **{root.__name__: root})
-    package = SimpleNamespace(root_class=root.__name__, load=lambda: module)
+    package = SimpleNamespace(root_class=root.__name__, heads={}, load=lambda: module)
     expected = Expected.of(live, {"x": torch.ones(2, 5, 8)})
     judgement = others.PlainJudgement(live, package, Snapshot(live), expected)
     judgement.arguments = {"width": 8}
