@@ -21,6 +21,7 @@ from .source import class_text
 PLAN = "base_model_tp_plan"
 DEFAULTS = "sub_configs_defaults"
 EXAMPLE = re.compile(r"^\s*(?:Examples?\b|```|>>>)", re.MULTILINE)
+SHOWN = re.compile(r"""[\w.+-]{1,60}|"[\w.+ -]{0,60}\"""")  # a default that a docstring can quote
 ADDED = "Was added to the configuration."
 MEANINGS = {"auto_map": "The code that is saved with a model, by Auto class."}
 LARGEST = 10**640  # the limit of digits that Python reads may be as low as this
@@ -203,7 +204,7 @@ def documentation(config: ConfigClass) -> list[str]:
     lines = list(config.docs)
     for name, annotation, literal in config.fields:
         if annotation:
-            default = "" if _is_mutable(literal.text) else f", defaults to `{literal.text}`"
+            default = f", defaults to `{literal.text}`" if SHOWN.fullmatch(literal.text) else ""
             lines += [f"{name} (`{annotation}`, *optional*{default}):", f"    {MEANINGS.get(name, ADDED)}"]
     return lines
 
