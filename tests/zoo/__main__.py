@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,8 @@ def chosen(options: argparse.Namespace) -> list[Cell]:
 
 def state_file(options: argparse.Namespace) -> Path:
     """Where this very run keeps what it has done, so that it can go on after it broke off."""
-    values = {name: value for name, value in sorted(vars(options).items()) if value and name not in ("fresh", "check")}
+    said = vars(options) | {"shard": options.shard or os.environ.get("SHARD")}
+    values = {name: value for name, value in sorted(said.items()) if value and name not in ("fresh", "check")}
     name = "-".join(f"{name}_{value}".replace("/", "of") for name, value in values.items())
     return STATE / f"{name or 'full'}.jsonl"
 
