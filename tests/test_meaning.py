@@ -1,5 +1,6 @@
 """What counts as an edit of an emitted file, and what is a formatter's doing."""
 
+import re
 from pathlib import Path
 
 import black
@@ -79,4 +80,5 @@ def test_formatters_leave_what_is_emitted_its_meaning(file: Path) -> None:
         isort.code(data.decode(), profile="black", force_single_line=True),
     ):
         assert known.is_of(text.encode())
-    assert not known.is_of(data.replace(b"super().__init__(", b"super().__init__ (1, ", 1)) or b"super()" not in data
+    other = re.sub(rb"super\(\)\.(\w+)\(", rb"super().\1(1, ", data, count=1)
+    assert not known.is_of(other) or b"super()" not in data
