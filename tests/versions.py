@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +23,7 @@ OTHERS = ("5.0.0", "5.4.0", "5.9.0", "5.15.1")
 # huggingface_hub and tokenizers are what these versions ask for; torch and all else are shared.
 REQUIREMENTS = ("huggingface-hub>=1.5,<2", "tokenizers>=0.22,<=0.23.0")
 TABLE = ROOT / "docs" / "versions.md"
+PLACE = re.compile(r" \(/[^)]*\)")  # where a module stands on this machine
 HEAD = """# Versions of transformers
 
 The {count} surgeries of `golden/`, compiled on each version (rows); each package tried on each version (columns):
@@ -132,7 +134,7 @@ def attempt(made: Path, out: Path) -> int:
         try:
             found[case] = works(here, case)
         except Exception as error:  # whatever it is belongs into the table
-            found[case] = f"{type(error).__name__}: {error}"
+            found[case] = PLACE.sub("", f"{type(error).__name__}: {error}")
     out.write_text(json.dumps(found, indent=1))
     return 0
 
