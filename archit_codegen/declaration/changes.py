@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from .ir import (
     ClassRef,
     CodeRef,
+    ConfigCopy,
     ConfigRef,
     Construction,
     Literal,
@@ -253,6 +254,9 @@ def describe_value(value: Value) -> str:
             return qualname
         case ConfigRef(path=path):
             return f"config.{path}" if path else "config"
+        case ConfigCopy(path=path, fields=fields):
+            changed = ", ".join(f"{name} = {describe_value(item)}" for name, item in fields)
+            return f"{describe_value(ConfigRef(path))} with {changed}"
         case Member(code=code, name=name):
             return f"{code.qualname}.{name}"
         case Structure(kind=kind):

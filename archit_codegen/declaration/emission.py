@@ -18,6 +18,7 @@ from .ecosystem import ConfigClass, documents_any_name
 from .edits import InitWeights, Method, Plan, SourceEdit, Variant
 from .following import follow
 from .forcing import forced
+from .given import config_with
 from .importing import Import
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
@@ -40,6 +41,7 @@ GIVEN = {
     "nn": root_import("nn"),
     "torch": root_import("torch"),
     "copy": Import("copy", None, "copy"),
+    "config_with": Import(config_with.__module__, "config_with", "config_with"),
 }
 
 

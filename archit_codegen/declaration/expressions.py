@@ -6,7 +6,20 @@ from dataclasses import dataclass, replace
 
 from ..errors import UnsupportedChange
 from .edits import ORIGINAL
-from .ir import Argument, CodeRef, ConfigRef, Construction, Literal, Member, ModuleRef, Node, Opaque, Structure, Value
+from .ir import (
+    Argument,
+    CodeRef,
+    ConfigCopy,
+    ConfigRef,
+    Construction,
+    Literal,
+    Member,
+    ModuleRef,
+    Node,
+    Opaque,
+    Structure,
+    Value,
+)
 
 # Whether an expression over `config` has a literal's value, for the config at a path.
 Holds = Callable[[str, str, Literal], bool]
@@ -40,7 +53,7 @@ class Scope:
 def scope_of(owner: Node, holds: Holds, name_of: NameOf, path: str) -> Scope:
     """The scope of the constructor of ``owner``."""
     arguments = owner.built.arguments if owner.built is not None else ()
-    values = tuple((argument.value, argument.name) for argument in arguments if isinstance(argument.value, Opaque))
+    values = tuple((a.value, a.name) for a in arguments if isinstance(a.value, Opaque | ConfigCopy))
     plain = frozenset(a.name for a in arguments if isinstance(a.value, Literal) and a.kind == "parameter")
     return Scope(_config_names(owner), {}, holds, name_of, path, values, plain)
 
@@ -50,7 +63,7 @@ def _config_names(owner: Node) -> Mapping[str, str]:
     names = {a.value.path: a.name for a in arguments if isinstance(a.value, ConfigRef)}
     if names:
         return names
-    if any(a.name == "config" and isinstance(a.value, Opaque) for a in arguments):
+    if any(a.name == "config" and isinstance(a.value, Opaque | ConfigCopy) for a in arguments):
         return {"": "config"}  # a copy of the config, such as an encoder's; each use is checked by its value
     return {v.path: f"self.{name}" for name, v in owner.attributes if isinstance(v, ConfigRef)}
 
@@ -105,8 +118,12 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
         case Structure():
             members = [replace(argument, value=item, text=None, learnt=None) for _, item in value.items]
             return bracketed(value, [argument_text(member, scope, replaced, nested) for member in members], scope)
-        case Opaque() if value in dict(scope.values):
+        case Opaque() | ConfigCopy() if value in dict(scope.values):
             return dict(scope.values)[value]
+        case ConfigCopy():
+            text = _copy_text(value, scope)
+            if text is not None:
+                return text
     raise UnsupportedChange(
         scope.path,
         f"the argument {argument.name} ({_short(value)}) has no expression where the module is constructed",
@@ -123,11 +140,27 @@ def value_text(value: Value, scope: Scope) -> str | None:
             return scope.name_of(value)
         case ConfigRef(path=path):
             return scope.config(path)
+        case ConfigCopy():
+            return dict(scope.values).get(value) or _copy_text(value, scope)
         case Member():
             return f"{scope.name_of(value.code)}.{value.name}"
         case Structure():
             return bracketed(value, [value_text(item, scope) for _, item in value.items], scope)
     return None
+
+
+def _copy_text(value: ConfigCopy, scope: Scope) -> str | None:
+    """The call that makes a config of the one that the owner has, which may be such a copy itself."""
+    name, fields = scope.config(value.path), dict(value.fields)
+    for base, local in scope.values:
+        if isinstance(base, ConfigCopy) and base.path == value.path:
+            own = dict(base.fields)
+            name = local if own.keys() <= fields.keys() else None
+            fields = {field: item for field, item in fields.items() if own.get(field) != item}
+    texts = {field: value_text(item, scope) for field, item in fields.items()}
+    if name is None or None in texts.values():
+        return None
+    return f"config_with({name}, {', '.join(f'{field}={text}' for field, text in texts.items())})"
 
 
 def bracketed(value: Structure, texts: Sequence[str | None], scope: Scope) -> str:

@@ -37,6 +37,14 @@ class ConfigRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigCopy:
+    """A copy of the config at a path, in which these fields have other values."""
+
+    path: str
+    fields: tuple[tuple[str, "Value"], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleRef:
     """A module, by the key of its node."""
 
@@ -80,7 +88,7 @@ class Opaque:
     text: str
 
 
-Value = Literal | ConfigRef | ModuleRef | CodeRef | Member | Structure | Opaque
+Value = Literal | ConfigRef | ConfigCopy | ModuleRef | CodeRef | Member | Structure | Opaque
 
 
 # --- constructions: how a module came to be -------------------------------------------------------------------------

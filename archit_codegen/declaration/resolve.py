@@ -9,6 +9,7 @@ from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from ..errors import UnsupportedChange
+from . import given as ours
 from .functiontext import renamed
 from .importing import Import, find_import, import_of, importable, is_installed
 from .literal import is_writable, write_literal
@@ -65,12 +66,15 @@ class Bindings:
                 alias = self._bind(name, scope, file, avoid)
                 if alias != name:
                     aliases[name] = alias
-            elif name in given and not (self.vendor and of_modelling_file(given[name])):
+            elif name in given and not self._is_copied(given[name]):
                 self.imports[name] = given[name]
             elif name in given:
                 home = sys.modules[given[name].module]
                 self._bind(name, vars(home), str(home.__file__), {})
         return rename_globals(text, aliases)
+
+    def _is_copied(self, found: Import) -> bool:
+        return found.module == ours.__name__ or (self.vendor and of_modelling_file(found))
 
     def _bind(self, name: str, scope: Mapping[str, Any], file: str, avoid: Mapping[str, Any]) -> str:
         value = scope[name]
@@ -114,8 +118,8 @@ class Bindings:
         if statement is not None:
             self.statements[alias] = self.bind(statement, scope, file, {})
             return
-        if id(value) in self.relays:
-            source = renamed(function_source(innermost(self.relays[id(value)])).text, alias)
+        if id(value) in self.relays or getattr(value, "__module__", "") == ours.__name__:
+            source = renamed(function_source(innermost(self.relays.get(id(value), value))).text, alias)
             self._copy(alias, source, scope, file)
             return
         if self.vendor and (home := _modelling_home(name, value, scope)) is not None:

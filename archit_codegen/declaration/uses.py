@@ -9,7 +9,7 @@ from torch import nn
 from ..errors import UnsupportedChange
 from .changes import Added, AttributeChanged, Change, Delta, Parametrized, Replaced
 from .importing import Import, import_of, importable
-from .ir import Argument, CodeRef, Construction, Member, Structure, Value
+from .ir import Argument, CodeRef, ConfigCopy, Construction, Member, Structure, Value
 from .ownership import is_user_code
 from .usercode import UserCode, collect
 
@@ -95,6 +95,9 @@ def _codes_of_value(value: Value) -> Iterator[CodeRef]:
         yield value
     elif isinstance(value, Member):
         yield value.code
+    elif isinstance(value, ConfigCopy):
+        for _, item in value.fields:
+            yield from _codes_of_value(item)
     elif isinstance(value, Structure):
         yield from () if value.code is None else (value.code,)
         for _, item in value.items:

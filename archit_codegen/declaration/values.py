@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..errors import UnwritableValue
-from .ir import ClassRef, CodeRef, ConfigRef, Literal, Member, ModuleRef, Opaque, Structure, Value
+from .ir import ClassRef, CodeRef, ConfigCopy, ConfigRef, Literal, Member, ModuleRef, Opaque, Structure, Value
 from .literal import is_plain_identifier, is_writable, literal_names, write_literal
 from .origins import is_config
 
@@ -54,9 +54,20 @@ def _code_parts(code: CodeType) -> tuple[object, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
+def _config_state(config: Any) -> dict[str, Any]:
+    return {name: value for name, value in config.to_dict().items() if name not in NO_DECLARATION}
+
+
 def _config_text(config: Any) -> str:
-    state = {name: value for name, value in config.to_dict().items() if name not in NO_DECLARATION}
-    return f"a {type(config).__name__} with {state!r}"
+    return f"a {type(config).__name__} with {_config_state(config)!r}"
+
+
+def _changed_fields(config: Any, original: Any) -> list[str] | None:
+    """The fields that make one config of the other; None where attributes alone do not."""
+    now, before = _config_state(config), _config_state(original)
+    changed = sorted(name for name in now | before if repr(now.get(name)) != repr(before.get(name)))
+    plain = type(config) is type(original) and now.keys() == before.keys()
+    return changed if plain and all(name in vars(config) and is_plain_identifier(name) for name in changed) else None
 
 
 def _keyword_arguments(value: Any) -> list[str] | None:
@@ -152,7 +163,17 @@ class Values:
         for key, path in self.configs.items():
             if key in self.objects and _config_text(self.objects[key]) == text:
                 return ConfigRef(path)
-        return Opaque(text)
+        return self._config_copy(config) or Opaque(text)
+
+    def _config_copy(self, config: Any) -> ConfigCopy | None:
+        """The config of the model, or one within it, with other values in the fewest fields."""
+        originals = [(path, self.objects[key]) for key, path in self.configs.items() if key in self.objects]
+        found = [(path, fields) for path, known in originals if (fields := _changed_fields(config, known)) is not None]
+        if not found:
+            return None
+        path, names = min(found, key=lambda item: len(item[1]))
+        fields = tuple((name, self.of(getattr(config, name))) for name in names)
+        return None if any(isinstance(value, Opaque) for _, value in fields) else ConfigCopy(path, fields)
 
     def _structure(self, value: Any, depth: int) -> Value:
         kind = _kind(value)
