@@ -23,9 +23,10 @@ from .changes import (
     SetToNone,
     Shared,
     TiesChanged,
+    flatten,
 )
 from .distance import align, distance
-from .ir import Construction, Literal, Node, Parametrization, join
+from .ir import Construction, Literal, Node, Parametrization, Value, join
 from .slotnames import check_new_names
 from .tensordiff import tensor_changes, whole_dtype
 from .ties import needed_ties, second_paths
@@ -150,7 +151,7 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
     delta = _modules(reference, live, path, seen, above)
     if not delta.edits:
         return
-    if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live)):
+    if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live, delta)):
         inside, seen.first = seen.first, before
         try:
             anew = _replaced(reference, live, path, seen)
@@ -163,9 +164,22 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
     yield Inside(path, delta)
 
 
-def _made_otherwise(reference: Node, live: Node) -> bool:
-    """Whether the live module is known to come from a call of its own with other arguments."""
-    return live.built is not None and reference.built is not None and live.built.owner is None
+def _made_otherwise(reference: Node, live: Node, delta: Delta) -> bool:
+    """Whether the live module may come from a call of its own with other arguments: it was recorded, or attributes
+    changed that hold arguments, here or further down under their names."""
+    if reference.built is None:
+        return False
+    recorded = live.built is not None and live.built.owner is None
+    given = {argument.name: argument.value for argument in reference.built.arguments}
+    here = (edit.declared in given.values() for edit in delta.edits if isinstance(edit, AttributeChanged))
+    return recorded or any(here) or any(_is_of_argument(change, given) for change in flatten(delta))
+
+
+def _is_of_argument(change: Change, given: Mapping[str, Value]) -> bool:
+    if isinstance(change, AttributeChanged):
+        return change.slot in given and given[change.slot] == change.declared
+    made = change.construction.arguments if isinstance(change, Replaced) else ()
+    return any(argument.name in given and given[argument.name] != argument.value for argument in made)
 
 
 def _weight(delta: Delta | None) -> int:

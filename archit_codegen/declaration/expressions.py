@@ -197,10 +197,17 @@ def _literal(argument: Argument, value: Literal, scope: Scope) -> str:
         if original is not None and original[0] == value:
             return original[1]
     for hint in filter(None, (text[1:], argument.name)):
-        over = _over_config(f"config.{hint}", value, scope)
-        if over is not None and value.text not in ("None", "True", "False"):
+        over = field_text(hint, value, scope)
+        if over is not None:
             return over
     return value.text
+
+
+def field_text(name: str, value: Value, scope: Scope) -> str | None:
+    """The config field that has the name of an argument or attribute, and its value."""
+    if not isinstance(value, Literal) or value.text in ("None", "True", "False"):
+        return None
+    return _over_config(f"config.{name}", value, scope)
 
 
 def learnt_text(learnt: Sequence[str], scope: Scope) -> str | None:

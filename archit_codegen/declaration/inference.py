@@ -44,14 +44,19 @@ def candidates(
     original: Original | None,
     live_config: Any,
     config: Any,
+    declared: nn.Module | None = None,
 ) -> Iterator[Candidate]:
-    """The calls that may have made ``module`` in the place of ``original`` (its class and recorded call)."""
+    """The calls that may have made ``module`` in the place of ``original``: the class and the recorded call of the
+    module that was ``declared`` there."""
     if expression is not None:
         yield Candidate((), {}, True, expression, _names_for(module))
         return
+    native = plain_class(module).__module__.startswith("torch.")
+    if declared is not None and original is not None and original[1] is not None and not native:
+        yield from _adjusted(module, declared, original[1])
     if call is not None and call.args is not None and call.cls is plain_class(module):
         yield Candidate(call.args, call.kwargs, not call.copied, texts=call.texts)
-        if not (call.copied or plain_class(module).__module__.startswith("torch.")):
+        if not (call.copied or native):
             return  # copies, and torch's own modules, may have been given other attributes since
     for prefer_original in (True, False):
         try:
@@ -65,6 +70,39 @@ def candidates(
         and own.args is not None
     ):
         yield Candidate(own.args, own.kwargs, False)
+
+
+def _adjusted(module: nn.Module, declared: nn.Module, call: Call) -> Iterator[Candidate]:
+    """The declared call with other arguments: those that an attribute holds which is another now."""
+    if call.cls is not plain_class(module) or call.args is None:
+        return
+    args, kwargs, texts = list(call.args), dict(call.kwargs), dict(call.texts)
+    for name, _, key, value in bound_arguments(call.cls, call.args, call.kwargs):
+        new = _held_config(module, name, value) if is_config(value) else _held_now(module, declared, value)
+        if new is not None:
+            texts[key] = f"?{name}"
+            if isinstance(key, int):
+                args[key] = new
+            else:
+                kwargs[key] = new
+    if texts != call.texts:
+        yield Candidate(tuple(args), kwargs, False, texts=texts)
+
+
+def _held_now(module: nn.Module, declared: nn.Module, value: Any) -> Any:
+    """What the attributes hold that held an argument, if they agree; None where nothing changed."""
+    if type(value) not in (int, float, str, tuple):
+        return None
+    held = [name for name, item in vars(declared).items() if type(item) is type(value) and item == value]
+    now = [vars(module)[name] for name in held if name in vars(module)]
+    return now[0] if now and now[0] != value and all(item == now[0] for item in now) else None
+
+
+def _held_config(module: nn.Module, name: str, value: Any) -> Any:
+    """The config that the module, or the modules below it, were built from, if that is another."""
+    held = [vars(part).get(name) for part in module.modules()]
+    found = next((config for config in held if type(config) is type(value)), None)
+    return None if found is None or found.to_dict() == value.to_dict() else found
 
 
 def _names_for(module: nn.Module) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from .changes import (
     TiesChanged,
 )
 from .edits import COUNT, INDEX, ORIGINAL, Assign, HiddenBuffer, SourceEdit, Statement
-from .expressions import Scope, argument_text, call_text, learnt_text, shortened, value_text
+from .expressions import Scope, argument_text, call_text, field_text, learnt_text, shortened, value_text
 from .ir import Literal, TensorFact, Value
 from .placing import Placement, Sites, originals
 
@@ -246,7 +246,8 @@ def _cast(relative: str, change: Cast) -> Statement:
 
 
 def _value(change: AttributeChanged, scope: Scope) -> str:
-    text = learnt_text(change.learnt or (), scope) or value_text(change.live, scope)
+    text = learnt_text(change.learnt or (), scope) or field_text(change.slot, change.live, scope)
+    text = text or value_text(change.live, scope)
     if text is None:
         raise UnsupportedChange(
             change.path,

@@ -143,6 +143,7 @@ class Workbench:
             None if reference is None else (reference.cls, call),
             self._live_config,
             self._config,
+            original,
         )
 
     def _try(
