@@ -80,7 +80,7 @@ def compile_model(
     """
     tasks = wanted_heads(heads)
     roots = tuple(cls for cls in tasks.values() if cls is not None)
-    options = replace(options_of(name, suffix, user_code), roots=roots, vendor=_vendor(vendor))
+    options = replace(options_of(name, suffix, user_code, vendor), roots=roots)
     live = with_pooler(live) if tasks else live
     model = opened(live, declared, changed=not tasks)
     package, emitted = Package(name, {}, "", declared=_declared(model[0])), None
@@ -99,9 +99,9 @@ def compile_model(
     )
 
 
-def options_of(name: str, suffix: str, user_code: str) -> Options:
+def options_of(name: str, suffix: str, user_code: str, vendor: str) -> Options:
     """Raises `InvalidName` for what cannot be one."""
-    return Options(_package_name(name), _suffix(suffix), _copies(user_code))
+    return Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
 
 
 def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
