@@ -190,11 +190,9 @@ def _decorated(function: FunctionType, cls: type, name: str, file: str) -> bool:
     classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
     members = [node for found in classes for node in found.body]
     methods = [node for node in members if isinstance(node, ast.FunctionDef) and node.name == name]
-    decorators = {
-        ast.unparse(found).partition("(")[0].rpartition(".")[2]
-        for node in (*methods, *classes)
-        for found in node.decorator_list
-    }
+    written = [found for node in methods for found in node.decorator_list]
+    written += [found for node in classes for found in node.decorator_list]
+    decorators = {ast.unparse(found).partition("(")[0].rpartition(".")[2] for found in written}
     held = [value.__code__ for value in closure_values(function).values() if isinstance(value, FunctionType)]
     declared = [declared_code(file, f"{cls.__qualname__}.{name}", code) for code in held]
     return function.__code__.co_qualname.partition(".<locals>")[0] in decorators and any(

@@ -46,8 +46,8 @@ class ModelSpec:
         "'copy' your own modules into the package, or 'import' them.", default="copy", choices=("copy", "import")
     )
     vendor: str = key(
-        "What of transformers stands in the package: the 'changed' classes, 'all' of its modelling files that the model "
-        "uses, or the changed ones and, beside them, a 'modular' file of small subclasses.",
+        "What of transformers stands in the package: the 'changed' classes, 'all' that the model uses of its "
+        "modelling files, or the changed ones and, beside them, a 'modular' file of small subclasses.",
         default="changed",
         choices=("changed", "all", "modular"),
     )
