@@ -54,7 +54,8 @@ def test_a_slot_that_the_wrapper_has_too_is_not_mapped() -> None:
 @pytest.mark.parametrize(("kept", "number"), [([0, 2, 3], 1), ([0, 1, 3, 2], 2), ([0, 1, 2], None)])
 def test_layers_that_have_other_numbers_are_told_of(tmp_path: Path, kept: list[int], number: int | None) -> None:
     """Their weights have the names of other layers of the declared class; what the note says is so."""
-    config = decoder_config(tf.LlamaConfig, num_hidden_layers=4)
+    config = decoder_config(tf.LlamaConfig)
+    config.num_hidden_layers = 4
     declared = tf.LlamaForCausalLM(config)
     declared.save_pretrained(tmp_path)
     live = tf.LlamaForCausalLM(config)
