@@ -100,10 +100,9 @@ class Emitter:
         roots = [*self.options.roots]
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, vendor, configs, roots=roots)
         ordered = self._ordered(plan)
-        if missing := self._missing(ordered):
-            return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
-        texts = [self._class(variant, plan, names, bindings) for variant in ordered]
-        missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
+        missing = self._missing(ordered)
+        texts = [] if missing else [self._class(variant, plan, names, bindings) for variant in ordered]
+        missing = missing or missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
         if missing:
             return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
         sources = [self._source(variant) for variant in reversed(ordered)]
