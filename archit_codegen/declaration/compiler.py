@@ -11,6 +11,7 @@ from torch import nn
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
 from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
+from .checkpoints import renumbered_members
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class
@@ -25,6 +26,7 @@ from .validate import Patches, Validation, validate
 from .workbench import Workbench
 
 NEUTRAL = "package"
+UNPROVED = "nothing was proved: the package was compiled without validation"
 Opened = tuple[Workbench, Delta]
 
 
@@ -55,6 +57,7 @@ def compile_model(
     heads: Iterable[str] | Heads = (),
     templates: str | Path | None = None,
     vendor: str = "changed",
+    validation: bool = True,
 ) -> Package:
     """The package of classes that declares ``live``, validated; nothing is written and ``live`` is left as it was.
 
@@ -80,7 +83,7 @@ def compile_model(
     """
     tasks = wanted_heads(heads)
     roots = tuple(cls for cls in tasks.values() if cls is not None)
-    options = replace(options_of(name, suffix, user_code), roots=roots, vendor=_vendor(vendor))
+    options = replace(options_of(name, suffix, user_code, vendor), roots=roots, validation=validation)
     live = with_pooler(live) if tasks else live
     model = opened(live, declared, changed=not tasks)
     package, emitted = Package(name, {}, "", declared=_declared(model[0])), None
@@ -91,7 +94,9 @@ def compile_model(
     parts, origins = (_bare_parts(live, options), {}) if emitted is None else (emitted.parts, emitted.origins)
     folder = None if templates is None else Path(templates).resolve()
     headed = with_heads(live, parts, origins, options.suffix, tasks, folder, inputs)
-    checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
+    checked: tuple[str, ...] = (UNPROVED,)
+    if validation:
+        checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
     notes = tuple(dict.fromkeys((*package.notes, *checked)))
     root = package.root_class or next(iter(headed.heads.values()))
     return replace(
@@ -99,9 +104,9 @@ def compile_model(
     )
 
 
-def options_of(name: str, suffix: str, user_code: str) -> Options:
+def options_of(name: str, suffix: str, user_code: str, vendor: str) -> Options:
     """Raises `InvalidName` for what cannot be one."""
-    return Options(_package_name(name), _suffix(suffix), _copies(user_code))
+    return Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
 
 
 def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
@@ -126,7 +131,8 @@ def packaged(
     bench, delta = model
     emitted, validation = _validated(bench, delta, options, inputs, others)
     needs = [f"the package needs {name} to be installed where it is used" for name in emitted.parts.needs]
-    notes = (*validation.notes, *unused_children(delta, emitted.files), *needs)
+    renumbered = renumbered_members(delta) if emitted.parts.config is not None else ()
+    notes = (*validation.notes, *unused_children(delta, emitted.files), *renumbered, *needs)
     return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
 
 
@@ -206,6 +212,8 @@ def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
 def _proved(
     bench: Workbench, delta: Delta, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
 ) -> Validation:
+    if not options.validation:
+        return Validation(False, False, False, (UNPROVED,))
     check_files(emitted.files, emitted.draft)
     return rebuilt((bench, delta), emitted, options, inputs)
 

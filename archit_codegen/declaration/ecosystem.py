@@ -65,6 +65,7 @@ def auto_classes(name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@cache
 def version_of(distribution: str) -> str:
     """`` 5.23`` for an installed distribution, nothing for what is no distribution."""
     try:
@@ -144,6 +145,11 @@ def documents_any_name() -> bool:
     except Exception:  # it looked at more than the name
         return True
     return True
+
+
+def gathers_unsaved() -> bool:
+    """Whether a model knows which weights the models below it leave out when they are saved (transformers 5.5)."""
+    return "_keys_to_ignore_on_save" in PreTrainedModel.post_init.__code__.co_names
 
 
 @cache

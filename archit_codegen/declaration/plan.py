@@ -47,6 +47,7 @@ class Facts:
     prefer_sites: bool = True
     restores: tuple[InitWeights, ...] = ()  # for the `_init_weights` of the model classes
     flat: bool = False  # whether the root makes all changes, by path
+    gathers: bool = True  # whether a model knows what the models below it do not save
 
 
 @dataclass(slots=True)
@@ -66,7 +67,8 @@ class _State:
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     """The variants that declare the live model, each before those that refer to it."""
     state = _State(facts, suffix)
-    delta = saved_once_at_root(delta) if facts.flat else delta
+    if facts.flat or not facts.gathers:
+        delta = saved_once_at_root(delta, alone=facts.flat)
     edits, lifted = _owner_edits(delta, state, "")
     assert not lifted, lifted
     root = _variant(delta, edits, state)
@@ -256,7 +258,7 @@ def _present(live: Node, state: _State) -> Mapping[ClassRef, tuple[str, ...]]:
     present: dict[ClassRef, list[str]] = {variant.origin: [] for variant in state.names.values()}
     for variant in state.names.values():
         present[variant.origin].append(variant.name)
-    for cls in _unchanged(live, state, set()):
+    for cls in dict.fromkeys(_unchanged(live, state, set())):
         for code in state.facts.lineage(cls):
             ref = ClassRef(code.module, code.qualname)
             if ref in present and ref.name not in present[ref] and not state.facts.follows(ref):
