@@ -57,7 +57,8 @@ def test_layers_copied_before_the_config_was_told() -> None:
 def test_a_copy_of_a_config_within_the_config() -> None:
     sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
     text = {**sizes, "vocab_size": 61, "max_position_embeddings": 16, "bos_token_id": 1, "eos_token_id": 2}
-    model = CLIPModel(CLIPConfig(text, {**sizes, "image_size": 8, "patch_size": 4}, projection_dim=8))
+    vision = {**sizes, "image_size": 8, "patch_size": 4}
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=8))
     other = copy.deepcopy(model.config.vision_config)
     other.intermediate_size = 12
     model.vision_model.encoder.layers[1] = CLIPEncoderLayer(other)

@@ -18,7 +18,7 @@ from .ecosystem import ConfigClass, documents_any_name, gathers_unsaved
 from .edits import InitWeights, Method, Plan, SourceEdit, Variant
 from .following import follow
 from .forcing import forced
-from .given import config_with
+from .given import GIVEN
 from .importing import Import
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
@@ -32,17 +32,8 @@ from .rewrite_modular import subclass
 from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
-from .uses import UsedNames, root_import
+from .uses import UsedNames
 from .workbench import Workbench
-
-# Names that new text (statements, tensors) may rely on.
-GIVEN = {
-    "init": Import("transformers", "initialization", "init"),
-    "nn": root_import("nn"),
-    "torch": root_import("torch"),
-    "copy": Import("copy", None, "copy"),
-    "config_with": Import(config_with.__module__, "config_with", "config_with"),
-}
 
 
 @dataclass(frozen=True, slots=True)

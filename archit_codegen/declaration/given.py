@@ -1,7 +1,10 @@
-"""Functions that new text may call, and that are copied into the package with it: it imports nothing of ours."""
+"""What new text may rely on: imports, and functions that are copied into the package, since it imports nothing of ours."""
 
 import copy
 from typing import Any
+
+from .importing import Import
+from .uses import root_import
 
 
 def config_with(config: Any, **fields: Any) -> Any:
@@ -10,3 +13,12 @@ def config_with(config: Any, **fields: Any) -> Any:
     for name, value in fields.items():
         setattr(changed, name, value)
     return changed
+
+
+GIVEN = {
+    "init": Import("transformers", "initialization", "init"),
+    "nn": root_import("nn"),
+    "torch": root_import("torch"),
+    "copy": Import("copy", None, "copy"),
+    "config_with": Import(__name__, "config_with", "config_with"),
+}

@@ -83,7 +83,9 @@ def renamed_target(statement: ast.stmt, name: str) -> ast.stmt:
 def copied_text(value: object, name: str) -> tuple[str, Place] | None:
     """A function of a modelling file of transformers, or one of ours that new text calls, as a definition of this
     name, and where it stands."""
-    if not isinstance(value, FunctionType) or not value.__module__.startswith(("transformers.models.", given.__name__)):
+    if not isinstance(value, FunctionType) or not value.__module__.startswith(
+        ("transformers.models.", given.__name__)
+    ):
         return None
     function = innermost(value)
     return renamed(function_source(function).text, name), place_of_function(function, locate_function(function), {})

@@ -168,7 +168,7 @@ class Values:
     def _config_copy(self, config: Any) -> ConfigCopy | None:
         """The config of the model, or one within it, with other values in the fewest fields."""
         originals = [(path, self.objects[key]) for key, path in self.configs.items() if key in self.objects]
-        found = [(path, fields) for path, known in originals if (fields := _changed_fields(config, known)) is not None]
+        found = [(path, names) for path, known in originals if (names := _changed_fields(config, known)) is not None]
         if not found:
             return None
         path, names = min(found, key=lambda item: len(item[1]))

@@ -9,7 +9,6 @@ from .modeling_llama_eps import (
     LlamaForCausalLMWithEps,
     LlamaModelWithEps,
     LlamaPreTrainedModelWithEps,
-    LlamaRMSNormWithEps,
 )
 
 AutoConfig.register("llama_eps", LlamaConfigWithEps, exist_ok=True)
@@ -23,5 +22,4 @@ __all__ = [
     "LlamaForCausalLMWithEps",
     "LlamaModelWithEps",
     "LlamaPreTrainedModelWithEps",
-    "LlamaRMSNormWithEps",
 ]

@@ -26,7 +26,6 @@ import torch
 from torch import nn
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.generation import GenerationMixin
-from transformers.integrations import use_kernel_forward_from_hub
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
@@ -46,27 +45,6 @@ from transformers.utils.output_capturing import capture_outputs
 from .configuration_llama_eps import LlamaConfigWithEps
 
 
-@use_kernel_forward_from_hub("RMSNorm")
-class LlamaRMSNormWithEps(nn.Module):
-    def __init__(self, hidden_size, eps: float = 1e-6) -> None:
-        """
-        LlamaRMSNorm is equivalent to T5LayerNorm
-        """
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(hidden_size))
-        self.variance_epsilon = 1e-05
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        input_dtype = hidden_states.dtype
-        hidden_states = hidden_states.to(torch.float32)
-        variance = hidden_states.pow(2).mean(-1, keepdim=True)
-        hidden_states = hidden_states * torch.rsqrt(variance + self.variance_epsilon)
-        return self.weight * hidden_states.to(input_dtype)
-
-    def extra_repr(self):
-        return f"{tuple(self.weight.shape)}, eps={self.variance_epsilon}"
-
-
 class LlamaDecoderLayerWithEps(GradientCheckpointingLayer):
     def __init__(self, config: LlamaConfigWithEps, layer_idx: int):
         super().__init__()
@@ -76,7 +54,7 @@ class LlamaDecoderLayerWithEps(GradientCheckpointingLayer):
 
         self.mlp = LlamaMLP(config)
         self.input_layernorm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.post_attention_layernorm = LlamaRMSNormWithEps(config.hidden_size, eps=config.rms_norm_eps)
+        self.post_attention_layernorm = LlamaRMSNorm(config.hidden_size, eps=1e-05)
 
     def forward(
         self,
@@ -289,5 +267,4 @@ __all__ = [
     "LlamaForCausalLMWithEps",
     "LlamaModelWithEps",
     "LlamaPreTrainedModelWithEps",
-    "LlamaRMSNormWithEps",
 ]
