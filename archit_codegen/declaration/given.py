@@ -1,4 +1,4 @@
-"""What new text may rely on: imports, and functions that are copied into the package, since it imports nothing of ours."""
+"""What new text may rely on: imports, and functions that are copied, since a package imports nothing of ours."""
 
 import copy
 from typing import Any
