@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 import archit_codegen as archit
-from archit_codegen.declaration import changes
+from archit_codegen.declaration import changes, compiler
 from tests.goldens import CASES, expected
 from tests.judge import judge
 from tests.matrix import fingerprint
@@ -72,6 +72,26 @@ def test_a_difference_is_a_readable_tree() -> None:
 def test_no_difference() -> None:
     found = archit.diff(bert())
     assert not found and found.changes == () and str(found) == "BertForMaskedLM"
+
+
+@pytest.mark.parametrize("heads", [(), ("token-classification",)])
+def test_without_validation_nothing_is_proved_and_a_note_says_so(
+    heads: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = llama()
+    live.model.norm = nn.LayerNorm(8)
+    proved = compiled(live, heads=heads)
+    for name in ("check_files", "check_heads", "validate"):
+        monkeypatch.setattr(compiler, name, refuse)
+    unproved = compiled(live, heads=heads, validation=False)
+    assert unproved.files == proved.files and unproved.notes.count(compiler.UNPROVED) == 1
+    assert compiler.UNPROVED not in proved.notes
+    with pytest.raises(archit.ValidationFailed):
+        compiled(live, heads=heads)
+
+
+def refuse(*args: object, **kwargs: object) -> None:
+    raise archit.ValidationFailed("", "refused")
 
 
 @pytest.mark.parametrize("order", [(0, 2), (2, 1, 0), (0, 0, 1, 1, 2, 2)])

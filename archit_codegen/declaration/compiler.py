@@ -25,6 +25,7 @@ from .validate import Patches, Validation, validate
 from .workbench import Workbench
 
 NEUTRAL = "package"
+UNPROVED = "nothing was proved: the package was compiled without validation"
 Opened = tuple[Workbench, Delta]
 
 
@@ -55,6 +56,7 @@ def compile_model(
     heads: Iterable[str] | Heads = (),
     templates: str | Path | None = None,
     vendor: str = "changed",
+    validation: bool = True,
 ) -> Package:
     """The package of classes that declares ``live``, validated; nothing is written and ``live`` is left as it was.
 
@@ -80,7 +82,8 @@ def compile_model(
     """
     tasks = wanted_heads(heads)
     roots = tuple(cls for cls in tasks.values() if cls is not None)
-    options = replace(options_of(name, suffix, user_code), roots=roots, vendor=_vendor(vendor))
+    options = options_of(name, suffix, user_code)
+    options = replace(options, roots=roots, vendor=_vendor(vendor), validation=validation)
     live = with_pooler(live) if tasks else live
     model = opened(live, declared, changed=not tasks)
     package, emitted = Package(name, {}, "", declared=_declared(model[0])), None
@@ -91,7 +94,9 @@ def compile_model(
     parts, origins = (_bare_parts(live, options), {}) if emitted is None else (emitted.parts, emitted.origins)
     folder = None if templates is None else Path(templates).resolve()
     headed = with_heads(live, parts, origins, options.suffix, tasks, folder, inputs)
-    checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
+    checked: tuple[str, ...] = (UNPROVED,)
+    if validation:
+        checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
     notes = tuple(dict.fromkeys((*package.notes, *checked)))
     root = package.root_class or next(iter(headed.heads.values()))
     return replace(
@@ -206,6 +211,8 @@ def _moves(live: nn.Module, delta: Delta) -> Iterator[tuple[str, str]]:
 def _proved(
     bench: Workbench, delta: Delta, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
 ) -> Validation:
+    if not options.validation:
+        return Validation(False, False, False, (UNPROVED,))
     check_files(emitted.files, emitted.draft)
     return rebuilt((bench, delta), emitted, options, inputs)
 

@@ -54,6 +54,7 @@ class Options:
     flat: bool = False
     roots: tuple[type, ...] = ()  # classes of the user's that are copied in any case
     vendor: str = "changed"
+    validation: bool = True
 
 
 @dataclass(frozen=True, slots=True)
