@@ -106,6 +106,9 @@ def saved_and_loaded(model: PreTrainedModel) -> PreTrainedModel:
     assert not problems, f"loaded again: {problems}"
     for tensor in [*again.parameters(), *again.buffers()]:
         tensor.data = tensor.data.clone()  # in a file they lie at odd addresses, and kernels sum up in another order
+    trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    for name, parameter in again.named_parameters():
+        parameter.requires_grad_(trainable[name])  # lost on loading; a product of matrices is summed up by it
     return again.eval()
 
 
