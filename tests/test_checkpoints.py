@@ -1,5 +1,8 @@
 """What is registered so that checkpoints of the declared class can be read, seen in the text."""
 
+from pathlib import Path
+
+import pytest
 import torch
 import transformers as tf
 from torch import nn
@@ -46,6 +49,24 @@ def test_a_slot_that_the_wrapper_has_too_is_not_mapped() -> None:
         live.model.layers[1] = Shadow(live.model.layers[1], 16)
     emitted = text(live, "llama_shadow")
     assert "self_attn|input_layernorm|post_attention_layernorm)" in emitted
+
+
+@pytest.mark.parametrize(("kept", "number"), [([0, 2, 3], 1), ([0, 1, 3, 2], 2), ([0, 1, 2], None)])
+def test_layers_that_have_other_numbers_are_told_of(tmp_path: Path, kept: list[int], number: int | None) -> None:
+    """Their weights have the names of other layers of the declared class; what the note says is so."""
+    config = decoder_config(tf.LlamaConfig)
+    config.num_hidden_layers = 4
+    declared = tf.LlamaForCausalLM(config)
+    declared.save_pretrained(tmp_path)
+    live = tf.LlamaForCausalLM(config)
+    live.model.layers = nn.ModuleList([live.model.layers[i] for i in kept])
+    package = archit.compile_model(live, name="llama_kept", suffix=SUFFIX)
+    notes = [note for note in package.notes if note.startswith("model.layers: from_pretrained of a checkpoint of the")]
+    said = f"gives member {number} the weights of its member {number}, not {kept[number or 0]}:"
+    assert len(notes) == (number is not None) and all(said in note for note in notes)
+    loaded = package.load().LlamaForCausalLMX.from_pretrained(tmp_path)
+    for layer, other in zip(loaded.model.layers, declared.model.layers, strict=False):
+        assert torch.equal(layer.mlp.up_proj.weight, other.mlp.up_proj.weight)
 
 
 class Shadow(nn.Module):

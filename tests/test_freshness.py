@@ -69,6 +69,8 @@ def test_a_helper_is_gone(root: Path) -> None:
         ('suffix = "Y"', True),
         ('suffix = "X"\nweights = true', True),
         ('suffix = "X"\nweights = false', False),
+        ('suffix = "X"\nvendor = "modular"', True),
+        ('suffix = "X"\nvendor = "changed"', False),
         ('suffix = "X"\nuser_code = "copy"\ninputs = []', False),
         ('suffix = "X" # what classes end with', False),
     ],

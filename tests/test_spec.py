@@ -32,6 +32,7 @@ def test_a_model_and_its_defaults(tmp_path: Path) -> None:
         output=tmp_path / "src/models",
         weights=False,
         user_code="copy",
+        vendor="changed",
         inputs=(),
         config=None,
         heads=(),

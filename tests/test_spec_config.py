@@ -48,6 +48,22 @@ def test_a_folder_or_a_file(tmp_path: Path, named: str) -> None:
     assert "nn.Linear(config.hidden_size // 2, config.vocab_size)" in text
 
 
+def test_a_spec_says_what_is_vendored(tmp_path: Path) -> None:
+    spec = project(tmp_path)
+    assert generated(spec).outcome is Outcome.WRITTEN
+    folder = tmp_path / "out" / "bert_probe"
+    assert not (folder / "modular_bert_probe.py").exists()
+    spec.write_text(spec.read_text() + 'vendor = "modular"\n')
+    assert generated(spec).outcome is Outcome.WRITTEN
+    assert "class BertModelWithProbe(BertPreTrainedModelWithProbe, BertModel)" in (
+        (folder / "modular_bert_probe.py").read_text()
+    )
+    spec.write_text(spec.read_text().replace("modular", "all"))
+    assert generated(spec).outcome is Outcome.WRITTEN
+    assert not (folder / "modular_bert_probe.py").exists()
+    assert "from transformers.models.bert" not in (folder / "modeling_bert_probe.py").read_text()
+
+
 def test_the_difference_is_that_at_the_config(tmp_path: Path) -> None:
     assert [change.path for change in difference(read_spec(project(tmp_path)), "bert_probe").changes] == ["probe"]
 

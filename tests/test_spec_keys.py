@@ -35,6 +35,7 @@ declared = "transformers:BertModel"
 output = "other"
 weights = true
 user_code = "import"
+vendor = "modular"
 inputs = [
     "data/*.json",
 ]
@@ -51,9 +52,10 @@ WRONG = [
     ('name = "two"', 'name = "one"', 10, "two models are named 'one'"),
     ("weights = true", 'weights = "yes"', 16, "'weights' of model 'two' has to be true or false"),
     ('user_code = "import"', 'user_code = "link"', 17, "has to be 'copy' or 'import', not 'link'"),
-    ('    "data/*.json",', "    3,", 18, "'inputs' of model 'two' has to be an array of strings"),
-    ('"data/*.json"', '"../*.json"', 18, "leads out of the folder of the spec"),
-    ('"data/*.json"', '"/etc/passwd"', 18, "leads out"),
+    ('vendor = "modular"', 'vendor = "everything"', 18, "has to be 'changed' or 'all' or 'modular', not 'everything'"),
+    ('    "data/*.json",', "    3,", 19, "'inputs' of model 'two' has to be an array of strings"),
+    ('"data/*.json"', '"../*.json"', 19, "leads out of the folder of the spec"),
+    ('"data/*.json"', '"/etc/passwd"', 19, "leads out"),
     ('output = "other"', "output = '..\\other'", 15, "leads out"),
     ("a.py:build", "../a.py:build", 6, "the surgery '../a.py:build' of model 'one' leads out"),
     ("a.py:build", "/a.py:build", 6, "leads out"),

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel, conversion_mapping
 from transformers.core_model_loading import WeightRenaming
 
-from .changes import Delta, Replaced, flatten
+from .changes import Arranged, Delta, Replaced, flatten
 from .edits import ClassAttribute, Plan
 from .ir import Node
 from .literal import write_literal
@@ -90,6 +90,19 @@ def moves_of(delta: Delta) -> Iterator[Move]:
             slots = tuple(name for name in _slots(held) if name not in taken)
             if slots:
                 yield Move(change.path, change.inner, slots)
+
+
+def renumbered_members(delta: Delta) -> Iterator[str]:
+    """A warning for each list whose members have other numbers than in a checkpoint of the declared class.
+
+    The names of weights are those of that class, so that no renaming can tell its checkpoints from new ones.
+    """
+    for change in flatten(delta):
+        if isinstance(change, Arranged) and change.order != tuple(range(len(change.order))):
+            here, there = next((here, there) for here, there in enumerate(change.order) if here != there)
+            reason = f"gives member {here} the weights of its member {here}, not {there}"
+            remedy = "load such a checkpoint into the declared class, and modify that"
+            yield f"{change.path}: from_pretrained of a checkpoint of the declared class {reason}: {remedy}"
 
 
 def moved_patterns(live: nn.Module, moves: Iterable[Move]) -> Iterator[tuple[str, list[str]]]:

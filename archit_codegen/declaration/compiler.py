@@ -11,6 +11,7 @@ from torch import nn
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
 from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
+from .checkpoints import renumbered_members
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class
@@ -82,8 +83,7 @@ def compile_model(
     """
     tasks = wanted_heads(heads)
     roots = tuple(cls for cls in tasks.values() if cls is not None)
-    options = options_of(name, suffix, user_code)
-    options = replace(options, roots=roots, vendor=_vendor(vendor), validation=validation)
+    options = replace(options_of(name, suffix, user_code, vendor), roots=roots, validation=validation)
     live = with_pooler(live) if tasks else live
     model = opened(live, declared, changed=not tasks)
     package, emitted = Package(name, {}, "", declared=_declared(model[0])), None
@@ -104,9 +104,9 @@ def compile_model(
     )
 
 
-def options_of(name: str, suffix: str, user_code: str) -> Options:
+def options_of(name: str, suffix: str, user_code: str, vendor: str) -> Options:
     """Raises `InvalidName` for what cannot be one."""
-    return Options(_package_name(name), _suffix(suffix), _copies(user_code))
+    return Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
 
 
 def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
@@ -131,7 +131,8 @@ def packaged(
     bench, delta = model
     emitted, validation = _validated(bench, delta, options, inputs, others)
     needs = [f"the package needs {name} to be installed where it is used" for name in emitted.parts.needs]
-    notes = (*validation.notes, *unused_children(delta, emitted.files), *needs)
+    renumbered = renumbered_members(delta) if emitted.parts.config is not None else ()
+    notes = (*validation.notes, *unused_children(delta, emitted.files), *renumbered, *needs)
     return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
 
 

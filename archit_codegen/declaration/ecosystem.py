@@ -146,6 +146,11 @@ def documents_any_name() -> bool:
     return True
 
 
+def gathers_unsaved() -> bool:
+    """Whether a model knows which weights the models below it leave out when they are saved (transformers 5.5)."""
+    return "_keys_to_ignore_on_save" in PreTrainedModel.post_init.__code__.co_names
+
+
 @cache
 def declared_fields(cls: type) -> frozenset[str]:
     """Fields, properties and what the class computes for itself."""

@@ -14,7 +14,7 @@ from .buffers import restoring_statements
 from .changes import Delta, method_key
 from .checkpoints import conversion_statements, moves_of, with_moved_patterns
 from .draft import ClassDraft, Draft
-from .ecosystem import ConfigClass, documents_any_name
+from .ecosystem import ConfigClass, documents_any_name, gathers_unsaved
 from .edits import InitWeights, Method, Plan, SourceEdit, Variant
 from .following import follow
 from .forcing import forced
@@ -185,6 +185,7 @@ class Emitter:
             restores=self._restores(names),
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
+            gathers=gathers_unsaved(),
         )
 
     def _restores(self, names: UsedNames) -> tuple[InitWeights, ...]:

@@ -47,6 +47,7 @@ class Facts:
     prefer_sites: bool = True
     restores: tuple[InitWeights, ...] = ()  # for the `_init_weights` of the model classes
     flat: bool = False  # whether the root makes all changes, by path
+    gathers: bool = True  # whether a model knows what the models below it do not save
 
 
 @dataclass(slots=True)
@@ -66,7 +67,8 @@ class _State:
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     """The variants that declare the live model, each before those that refer to it."""
     state = _State(facts, suffix)
-    delta = saved_once_at_root(delta) if facts.flat else delta
+    if facts.flat or not facts.gathers:
+        delta = saved_once_at_root(delta, alone=facts.flat)
     edits, lifted = _owner_edits(delta, state, "")
     assert not lifted, lifted
     root = _variant(delta, edits, state)

@@ -183,14 +183,16 @@ def _stand_in(layers: list[FunctionType], cls: type, name: str, file: str) -> bo
 
 
 def _decorated(function: FunctionType, cls: type, name: str, file: str) -> bool:
-    """Whether the file puts this wrapper on the method, by a decorator that does not tell what it wraps."""
+    """Whether the file puts this wrapper on the method, by a decorator of it, or of its class, that does not tell what
+    it wraps."""
     tree = module_tree(file)
-    classes = [node for node in ast.walk(tree or ast.Module([], [])) if isinstance(node, ast.ClassDef)]
-    bodies = [node.body for node in classes if node.name == cls.__name__]
-    methods = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef) and node.name == name]
-    decorators = {
-        ast.unparse(found).partition("(")[0].rpartition(".")[2] for m in methods for found in m.decorator_list
-    }
+    nodes = ast.walk(tree or ast.Module([], []))
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
+    members = [node for found in classes for node in found.body]
+    methods = [node for node in members if isinstance(node, ast.FunctionDef) and node.name == name]
+    written = [found for node in methods for found in node.decorator_list]
+    written += [found for node in classes for found in node.decorator_list]
+    decorators = {ast.unparse(found).partition("(")[0].rpartition(".")[2] for found in written}
     held = [value.__code__ for value in closure_values(function).values() if isinstance(value, FunctionType)]
     declared = [declared_code(file, f"{cls.__qualname__}.{name}", code) for code in held]
     return function.__code__.co_qualname.partition(".<locals>")[0] in decorators and any(

@@ -36,14 +36,15 @@ def saved_once(paths: Sequence[str]) -> Iterator[SourceEdit]:
     )
 
 
-def saved_once_at_root(delta: Delta) -> Delta:
-    """Where the root shares modules, it has to say so, not the models below it."""
+def saved_once_at_root(delta: Delta, *, alone: bool) -> Delta:
+    """The root says what is saved once: ``alone`` where it shares the modules itself, else the models below do too."""
     found = [edit for edit in flatten(delta) if isinstance(edit, SavedOnce)]
     if not found:
         return delta
     paths = tuple(join(edit.path, path) for edit in found for path in edit.paths)
-    stripped = _without(delta, SavedOnce)
-    return replace(stripped, edits=(*stripped.edits, SavedOnce("", paths)))
+    rest = _without(delta, SavedOnce) if alone else delta
+    edits = [edit for edit in rest.edits if not isinstance(edit, SavedOnce)]
+    return replace(rest, edits=(*edits, SavedOnce("", paths)))
 
 
 def _without(delta: Delta, kind: type[Change]) -> Delta:

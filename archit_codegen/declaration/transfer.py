@@ -48,6 +48,7 @@ def compile_surgery(
     suffix: str,
     inputs: Mapping[str, Any] | None = None,
     user_code: str = "copy",
+    vendor: str = "changed",
 ) -> Package:
     """The package that declares ``build(config)``, and follows the config where ``build`` does.
 
@@ -60,12 +61,12 @@ def compile_surgery(
         build: the surgery, as a function of the config; it must not need weights.
         config: the config of the model that is compiled; it is not changed.
         declared: the class that ``build`` builds before it modifies; that of its result by default.
-        name, suffix, inputs, user_code: as for `compile_model`.
+        name, suffix, inputs, user_code, vendor: as for `compile_model`.
 
     Raises:
         ArchitError: as `compile_model`; what ``build`` raises at ``config`` is passed on.
     """
-    options = options_of(name, suffix, user_code)
+    options = options_of(name, suffix, user_code, vendor)
     with record():
         live = build(copy.deepcopy(config))
     model = opened(live, declared)

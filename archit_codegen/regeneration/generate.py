@@ -53,7 +53,12 @@ def emit(spec: Spec, model: ModelSpec) -> Emission:
 
 def _compiled(model: ModelSpec, root: Path) -> Package:
     declared = declared_class(model, root)
-    options: dict[str, Any] = {"name": model.name, "suffix": model.suffix, "user_code": model.user_code}
+    options: dict[str, Any] = {
+        "name": model.name,
+        "suffix": model.suffix,
+        "user_code": model.user_code,
+        "vendor": model.vendor,
+    }
     if model.config is None:
         live, heads = run_surgery(model, root), head_classes(model, root)
         return compile_model(live, declared, **options, heads=heads, templates=model.templates)

@@ -41,6 +41,8 @@ suffix = "{suffix}"
 # weights = true
 # {about_user_code}
 # user_code = "import"
+# {about_vendor}
+# vendor = "modular"
 # {about_trust_remote_code}
 # trust_remote_code = true
 """

@@ -45,6 +45,12 @@ class ModelSpec:
     user_code: str = key(
         "'copy' your own modules into the package, or 'import' them.", default="copy", choices=("copy", "import")
     )
+    vendor: str = key(
+        "What of transformers stands in the package: the 'changed' classes, 'all' that the model uses of its "
+        "modelling files, or the changed ones and, beside them, a 'modular' file of small subclasses.",
+        default="changed",
+        choices=("changed", "all", "modular"),
+    )
     config: str | None = key(
         "The config that the surgery is given, if it takes one: a JSON file, a folder with a config.json, or the name "
         "of a model in the local cache.",

@@ -35,14 +35,29 @@ def emitted(case: str) -> list[Path]:
 
 
 def without_names(message: str, suffix: str) -> str:
-    """A message without what differs when a class or file gets another name."""
+    """A message without what differs when a class or file gets another name, or code stands on another line."""
     message = re.sub(rf"(\w+?){suffix}\d*\b", r"\1", message)
+    message = re.sub(r"\bon line \d+", "on line N", message)
     return re.sub(r"(modeling|configuration)_\w+\.py", r"\1.py", message)
+
+
+def absolute(text: str, file: Path) -> str:
+    """A text of transformers whose imports do not depend on where it stands."""
+    parts = file.relative_to(LIBRARY).with_suffix("").parts
+
+    def module(found: re.Match[str]) -> str:
+        home = ".".join(parts[: -len(found["dots"])])
+        return f"{found['start']}{home}{'.' if found['name'] else ''}{found['name']} import"
+
+    return re.sub(r"(?m)^(?P<start>\s*from )(?P<dots>\.+)(?P<name>[\w.]*) import", module, text)
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """All emitted files and all declared ones, by case. The linter lets much pass in files that it knows by name."""
+    """All emitted files and all declared ones, by case. The linter lets much pass in files that it knows by name.
+
+    Relative imports are made absolute in the declared ones: mypy gives up on a file whose imports climb too far.
+    """
     ours, theirs = tmp_path_factory.mktemp("ours"), tmp_path_factory.mktemp("theirs")
     for case in CASES:
         for folder, files in ((ours / case, emitted(case)), (theirs / case, declared_files(case))):
@@ -50,6 +65,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             for number, file in enumerate(files):
                 kind = file.name.partition("_")[0] or "init"
                 text = file.read_text().replace(GENERATED, "")
+                text = absolute(text, file) if file.is_relative_to(LIBRARY) else text
                 (folder / f"{kind}_some{number}.py").write_text(text)
     return ours, theirs
 
@@ -106,6 +122,8 @@ def test_the_linters_look_at_what_is_emitted(tmp_path: Path) -> None:
 def test_mypy(folders: tuple[Path, Path], tmp_path: Path) -> None:
     """As the original is checked: without its imports, untyped functions left alone."""
     ours, theirs = (types(folder, tmp_path) for folder in folders)
+    given_up = [message for found in theirs.values() for _, message in found if "relative import" in message.lower()]
+    assert theirs and given_up == []
     assert {case: ours[case] - theirs.get(case, set()) for case in ours if ours[case] - theirs.get(case, set())} == {}
 
 
