@@ -91,6 +91,7 @@ def liven_new(model: nn.Module, known: Sequence[nn.Parameter]) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             if id(parameter) not in old:
+                parameter[parameter.isnan()] = 0.0
                 parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter.dtype) * 0.1)
 
 
