@@ -57,6 +57,10 @@ class _Seen:
     bench: Bench
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
 
+    def forget(self, before: int) -> dict[int, tuple[str, int | None]]:
+        """What was met since so many were known, which is taken out."""
+        return dict(reversed([self.first.popitem() for _ in range(len(self.first) - before)]))
+
 
 def diff(reference: Node, live: Node, bench: Bench) -> Delta:
     """Every change that turns ``reference`` into ``live``.
@@ -76,7 +80,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
     if reference.parametrized != live.parametrized:
         calls, reference = seen.bench.parametrize(live, reference, path)
     # Hooks that the class registers itself, in its `__init__`, are part of what it declares.
-    added = sorted((Counter(live.hooks) - Counter(reference.hooks)).elements())
+    added = sorted((Counter(live.hooks) - Counter(reference.hooks)).elements()) if live.hooks else ()
     if added:
         raise UnsupportedChange(
             path,
@@ -146,12 +150,12 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
     if reference.cls != live.cls:
         yield _replaced(reference, live, path, seen)
         return
-    before = dict(seen.first)
+    before = len(seen.first)
     delta = _modules(reference, live, path, seen, above)
     if not delta.edits:
         return
     if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live)):
-        inside, seen.first = seen.first, before
+        inside = seen.forget(before)
         try:
             anew = _replaced(reference, live, path, seen)
         except UnsupportedChange:
@@ -159,7 +163,8 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
         if anew is not None and _weight(anew.delta) < _weight(delta):
             yield anew
             return
-        seen.first = inside
+        seen.forget(before)
+        seen.first.update(inside)
     yield Inside(path, delta)
 
 

@@ -65,6 +65,7 @@ def auto_classes(name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@cache
 def version_of(distribution: str) -> str:
     """`` 5.23`` for an installed distribution, nothing for what is no distribution."""
     try:

@@ -100,8 +100,9 @@ class Emitter:
         roots = [*self.options.roots]
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, vendor, configs, roots=roots)
         ordered = self._ordered(plan)
-        texts = [self._class(variant, plan, names, bindings) for variant in ordered]
-        missing = missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
+        missing = self._missing(ordered)
+        texts = [] if missing else [self._class(variant, plan, names, bindings) for variant in ordered]
+        missing = missing or missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
         if missing:
             return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
         sources = [self._source(variant) for variant in reversed(ordered)]
@@ -135,6 +136,13 @@ class Emitter:
         own = [definition.text for definition in user.definitions]
         draft = self._draft(parts, names.imports)
         return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), draft, parts)
+
+    def _missing(self, ordered: Sequence[Variant]) -> frozenset[ClassRef]:
+        """What is missing in the originals already; what new methods bring is seen when they are there."""
+        if any(isinstance(edit, Method) for variant in ordered for edit in variant.edits):
+            return frozenset()
+        text = "\n".join(self._source(variant).dedented for variant in ordered)
+        return missing_markers(self.bench.classes, text) - self.forced
 
     def _draft(self, parts: Parts, imports: Mapping[str, Import]) -> Draft:
         live_config = getattr(self.bench.live, "config", None)

@@ -64,6 +64,7 @@ class Reader:
         self.tensors: dict[int, str] = {}
         self.configs: dict[int, ConfigFact] = {}
         self.default = default_dtype(root)
+        self.readers = self._readers()
         self.experts = any("_is_expert_parallel" in vars(module) for module in root.modules())
         # Class names and patterns are compared by what they hit, since a variant has another name.
         self.unsplit = union(root, "_no_split_modules")
@@ -130,13 +131,13 @@ class Reader:
             return (type(value).__name__, repr(value)) if isinstance(value, float) and value != value else value
         if id(value) in outer or len(outer) > DEEPEST:
             return "itself" if id(value) in outer else type(value).__name__
-        for kinds, read in self.readers():
+        for kinds, read in self.readers:
             if isinstance(value, kinds):
                 return read(value, (*outer, id(value)))
         inner = self.value(vars(value), (*outer, id(value))) if hasattr(value, "__dict__") else None
         return (type(value).__name__, inner)
 
-    def readers(self) -> tuple[tuple[Any, Callable[[Any, tuple[int, ...]], object]], ...]:
+    def _readers(self) -> tuple[tuple[Any, Callable[[Any, tuple[int, ...]], object]], ...]:
         return (
             (nn.Module, lambda value, _: ("module", self.modules.get(id(value), self.class_name(value)))),
             (PreTrainedConfig, lambda value, _: self.config(value)),

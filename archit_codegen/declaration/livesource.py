@@ -20,6 +20,7 @@ from archit_codegen.declaration.sourcefile import (
     source_file,
     source_of_code,
 )
+from archit_codegen.declaration.unchanged import Remembered
 from archit_codegen.errors import SourceUnavailable
 
 NO_TEXT = "no source text is found ({})"
@@ -47,6 +48,10 @@ class Located:
     compiled: Compiled
 
 
+# Of classes with one statement, which is theirs if it declares their functions.
+_located: Remembered[Located] = Remembered()
+
+
 def class_source(cls: type) -> SourceText:
     """The text of the class statement, decorators included; raises ``SourceUnavailable``."""
     return _cut(locate_class(cls))
@@ -60,13 +65,17 @@ def function_source(function: FunctionType) -> SourceText:
 def locate_class(cls: type) -> Located:
     """The class statement in its file."""
     functions = [function for function in own_functions(cls) if function.__code__.co_qualname == _inner(cls, function)]
+    if (known := _located.get(cls, functions)) is not None:
+        return known
     files = _files_of_class(cls, functions)
     if not files:
         raise SourceUnavailable(cls.__qualname__, NO_TEXT.format(cls.__module__), DEFINE_IN_FILE)
     for file in files:
         located = [found for found in _class_statements(file, cls, functions) if _holds(found.compiled, functions)]
         if located:
-            return _live_one(cls, located, functions)
+            found = _live_one(cls, located, functions)
+            only = functions and len(file.codes[cls.__qualname__]) == 1
+            return _located.keep(cls, functions, file, found) if only else found
     raise SourceUnavailable(cls.__qualname__, f"{CHANGED} ({files[0].name})", RELOAD)
 
 

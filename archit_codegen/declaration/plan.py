@@ -258,7 +258,7 @@ def _present(live: Node, state: _State) -> Mapping[ClassRef, tuple[str, ...]]:
     present: dict[ClassRef, list[str]] = {variant.origin: [] for variant in state.names.values()}
     for variant in state.names.values():
         present[variant.origin].append(variant.name)
-    for cls in _unchanged(live, state, set()):
+    for cls in dict.fromkeys(_unchanged(live, state, set())):
         for code in state.facts.lineage(cls):
             ref = ClassRef(code.module, code.qualname)
             if ref in present and ref.name not in present[ref] and not state.facts.follows(ref):

@@ -1,14 +1,23 @@
 """Applies the edits of a variant to the text of its class. Every edit is placed, or it is an error."""
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
 
-from .edits import ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Variant
-from .rewrite_body import edit_initialiser, extend_init_weights, on_lines, replace_method, set_class_attribute
-from .rewrite_names import Renames, follow_names
+from .edits import Assign, ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Statement, Variant
+from .excerpt import excerpt
+from .rewrite_body import (
+    INIT,
+    INIT_WEIGHTS,
+    edit_initialiser,
+    extend_init_weights,
+    on_lines,
+    replace_method,
+    set_class_attribute,
+)
+from .rewrite_names import Renames, follow_names, followed_words
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
 
@@ -19,7 +28,9 @@ class UnplacedEdit(Exception):
 
 def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
     """The text of the variant: the declared class with its edits and the names that follow."""
-    module = cst.parse_module(source.dedented)
+    edited = {name for edit in variant.edits for name in _edited(edit)}
+    part = excerpt(source, edited, followed_words(variant, renames))
+    module = cst.parse_module(part.text)
     (written,) = (node for node in module.body if isinstance(node, cst.ClassDef))
     statement = on_lines(written)
     new: cst.ClassDef = _edit_sites(statement, source, variant.edits)
@@ -32,7 +43,20 @@ def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
         elif isinstance(edit, ClassAttribute):
             new = set_class_attribute(new, edit)
     new = follow_names(new, variant, renames)
-    return cst.Module([new.with_changes(leading_lines=[])]).code
+    return part.restored(cst.Module([new.with_changes(leading_lines=[])]).code)
+
+
+def _edited(edit: SourceEdit) -> Iterator[str]:
+    """The methods that an edit has to find."""
+    match edit:
+        case SiteEdit(site=site) | LoopEdit(site=site):
+            yield site.function.rpartition(".")[2]
+        case Assign() | Statement():
+            yield INIT
+        case Method(name=name):
+            yield name
+        case InitWeights():
+            yield INIT_WEIGHTS
 
 
 @dataclass(slots=True)
@@ -46,14 +70,16 @@ def _edit_sites(statement: cst.ClassDef, source: ClassText, edits: Sequence[Sour
     if not wanted:
         return statement
     placed = _Placed()
-    for function in {edit.site.function for edit in wanted}:
+    for function in dict.fromkeys(edit.site.function for edit in wanted):
         mine = [edit for edit in wanted if edit.site.function == function]
         _find(statement, source, function.rpartition(".")[2], mine, placed)
     rewriter = SiteRewriter(placed.sites, placed.loops, edits)
-    result = statement.visit(rewriter)
-    if not isinstance(result, cst.ClassDef):
-        raise UnplacedEdit(source.node.name)
-    return result
+    names = {name for edit in wanted for name in _edited(edit)}
+    body = [
+        item.visit(rewriter) if isinstance(item, cst.FunctionDef) and item.name.value in names else item
+        for item in statement.body.body
+    ]
+    return statement.with_changes(body=statement.body.with_changes(body=body))
 
 
 def _find(

@@ -7,7 +7,8 @@ import libcst as cst
 from .edits import Assign, ClassAttribute, InitWeights, Method, SourceEdit, Statement
 
 INIT = "__init__"
-INIT_WEIGHTS = """@torch.no_grad()
+INIT_WEIGHTS = "_init_weights"
+NEW_INIT_WEIGHTS = """@torch.no_grad()
 def _init_weights(self, module):
     super()._init_weights(module)
 """
@@ -166,10 +167,10 @@ def extend_init_weights(node: cst.ClassDef, edit: InitWeights) -> cst.ClassDef:
     new = cst.parse_module(edit.text + "\n").body
     body = list(node.body.body)
     for index, item in enumerate(body):
-        if isinstance(item, cst.FunctionDef) and item.name.value == "_init_weights":
+        if isinstance(item, cst.FunctionDef) and item.name.value == INIT_WEIGHTS:
             body[index] = item.with_changes(body=item.body.with_changes(body=[*item.body.body, *new]))
             return node.with_changes(body=node.body.with_changes(body=body))
-    method = cst.parse_module(INIT_WEIGHTS).body[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
+    method = cst.parse_module(NEW_INIT_WEIGHTS).body[0].with_changes(leading_lines=[cst.EmptyLine(indent=False)])
     assert isinstance(method, cst.FunctionDef)
     method = method.with_changes(body=method.body.with_changes(body=[*method.body.body, *new]))
     return node.with_changes(body=node.body.with_changes(body=[*body, method]))

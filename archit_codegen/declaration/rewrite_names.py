@@ -7,6 +7,8 @@ import libcst as cst
 
 from .edits import Constructs, Variant
 
+RECORDED, UNSPLIT = TABLES = "_can_record_outputs", "_no_split_modules"
+
 
 @dataclass(frozen=True, slots=True)
 class Renames:
@@ -22,6 +24,13 @@ class Renames:
     package: str = ""
     documented: bool = True
     unlisted: frozenset[str] = frozenset()
+
+
+def followed_words(variant: Variant, renames: Renames) -> frozenset[str]:
+    """Where none of these stands, nothing follows."""
+    constructs = {edit.old for edit in variant.edits if isinstance(edit, Constructs)}
+    relative = {"import"} if renames.package else set()
+    return frozenset({*renames.present, *renames.single, *constructs, *relative, variant.origin.name, *TABLES})
 
 
 def follow_names(node: cst.ClassDef, variant: Variant, renames: Renames) -> cst.ClassDef:
@@ -102,9 +111,9 @@ class _Follower(cst.CSTTransformer):
     def leave_Assign(self, original_node: cst.Assign, updated_node: cst.Assign) -> cst.Assign:
         target = original_node.targets[0].target
         name = target.value if isinstance(target, cst.Name) else None
-        if name == "_can_record_outputs" and isinstance(original_node.value, cst.Dict):
+        if name == RECORDED and isinstance(original_node.value, cst.Dict):
             return updated_node.with_changes(value=self._recorded(original_node.value))
-        if name == "_no_split_modules" and isinstance(original_node.value, cst.List):
+        if name == UNSPLIT and isinstance(original_node.value, cst.List):
             return updated_node.with_changes(value=self._unsplit(original_node.value))
         return updated_node
 

@@ -1,9 +1,12 @@
 """Whether two code objects are the same code, wherever in a file they stand."""
 
 import math
+import weakref
 from types import CodeType
 
 Fingerprint = tuple[object, ...]
+# Code objects never change; by identity, since to compare them is what takes the time.
+_known: dict[int, tuple[weakref.ref[CodeType], Fingerprint]] = {}
 
 
 def same_code(one: CodeType, other: CodeType) -> bool:
@@ -15,6 +18,14 @@ def same_code(one: CodeType, other: CodeType) -> bool:
 
 def fingerprint(code: CodeType) -> Fingerprint:
     """What decides that equality, hashable."""
+    known = _known.get(id(code))
+    if known is None or known[0]() is not code:
+        key = id(code)
+        known = _known[key] = (weakref.ref(code, lambda _: _known.pop(key, None)), _fingerprint(code))
+    return known[1]
+
+
+def _fingerprint(code: CodeType) -> Fingerprint:
     return (
         code.co_qualname,
         code.co_code,

@@ -186,6 +186,7 @@ def _text(file: SourceFile, node: ast.AST) -> str:
     return text
 
 
+@lru_cache(maxsize=256)
 def _license(file: SourceFile) -> str:
     """The comment block at the head of a file that states its licence."""
     lines: list[str] = []

@@ -4,6 +4,7 @@ import __future__
 
 import ast
 import linecache
+import os
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -138,7 +139,7 @@ def _nested(compiled: Compiled) -> Iterator[Compiled]:
 
 def _stamp(name: str) -> object:
     try:
-        status = Path(name).stat()
+        status = os.stat(name)  # noqa: PTH116  # thousands of times, and a `Path` costs more than the call
     except (OSError, ValueError):
         return "".join(linecache.getlines(name))
     return (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -101,6 +101,7 @@ class Reader:
         )
         cls = plain_class(module)
         methods, attributes = self._plain(module)
+        ties = _declared_ties(module)
         self.classes[class_ref(cls)] = cls
         return Node(
             key=id(module),
@@ -116,8 +117,8 @@ class Reader:
             methods=tuple(methods),
             functions=tuple(self._functions(cls)),
             hooks=tuple(_foreign_hooks(module)),
-            ties=_declared_ties(module),
-            ties_active=bool(getattr(getattr(module, "config", None), "tie_word_embeddings", False)),
+            ties=ties,
+            ties_active=ties is not None and _ties_words(module),
             built=self._built(self._calls(module)),
             parametrized=parametrized_names(module),
         )
@@ -227,6 +228,10 @@ def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
     if not hasattr(module, "all_tied_weights_keys"):
         return None
     return tuple((getattr(module, "_tied_weights_keys", None) or {}).items())
+
+
+def _ties_words(module: nn.Module) -> bool:
+    return bool(getattr(getattr(module, "config", None), "tie_word_embeddings", False))
 
 
 def _foreign_hooks(module: nn.Module) -> Iterator[str]:
