@@ -238,7 +238,8 @@ def differing(ours: Any, theirs: Any) -> str:
 def same_bits(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
         return False
-    return ours.detach().contiguous().numpy().tobytes() == theirs.detach().contiguous().numpy().tobytes()
+    one, other = (tensor.detach().contiguous().reshape(-1).view(torch.uint8) for tensor in (ours, theirs))
+    return torch.equal(one, other)
 
 
 @torch.no_grad()

@@ -11,7 +11,12 @@ from tests.zoo.fuzz import fuzz
 from tests.zoo.run import WRONG
 from tests.zoo.sequences import Sequence, replay
 
-FOUND: list[tuple[str, list[tuple[str, int]]]] = []
+FOUND: list[tuple[str, list[tuple[str, int]]]] = [
+    (
+        "afmoe.AfmoeForCausalLM",
+        [("activation_swapped", 0), ("low_rank_adapters_around", 6), ("inside_a_container", 1)],
+    ),
+]
 SEED, SEQUENCES = 1, 5
 SMALL = ["bert.BertForMaskedLM", "gpt2.GPT2Model", "llama.LlamaForCausalLM", "t5.T5Model", "vit.ViTModel"]
 

@@ -64,6 +64,36 @@ def test_a_modular_file_has_the_planned_classes_and_nothing_else() -> None:
         check_files({other: text for other, text in files.items() if other != path}, emitted.draft)
 
 
+BRANCH = """
+    def forward(self, x):
+        return x if self.training else x + 1
+"""
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("self.act_fn = nn.GELU()", "self.act_fn = nn.ReLU()"),
+    ("self.act_fn = nn.GELU()", "self.act_fn = nn.GELU()\n        self.act_fn.inplace = True"),
+    ("super().__init__(config)\n        self.act_fn", "super().__init__()\n        self.act_fn"),
+    ("self.act_fn = nn.GELU()\n", f"self.act_fn = nn.GELU()\n{BRANCH}"),
+    ("class LlamaMLPX(LlamaMLP):", "class LlamaMLPX(LlamaRMSNorm):"),
+    ("class LlamaMLPX(LlamaMLP):", "class LlamaMLPX(LlamaMLP):\n    training = False\n"),
+    ("class LlamaMLPX(LlamaMLP):", "@auto_docstring\nclass LlamaMLPX(LlamaMLP):"),
+    ("    config: LlamaConfigX\n", "    pass\n"),
+    ("from torch import nn", "from torch import ao as nn"),
+    ("import LlamaConfigX", "import LlamaConfigY as LlamaConfigX"),
+])  # fmt: skip
+def test_a_subclass_says_what_the_full_class_says_and_no_more(before: str, after: str) -> None:
+    """Branches that do not run as well: nothing of it is built or run here."""
+    live, path = small.llama(), "tiny_modular/modular_tiny_modular.py"
+    live.model.layers[1].mlp.act_fn = nn.GELU()
+    bench, delta = compiler.opened(live, None)
+    emitted = compiler._emit(bench, delta, Options("tiny_modular", "X", vendor="modular"))
+    text = emitted.files[path].replace(before, after, 1)
+    assert text != emitted.files[path], emitted.files[path]
+    with pytest.raises(ValidationFailed, match=r"modular_tiny_modular\.py"):
+        check_files({**emitted.files, path: text}, emitted.draft)
+
+
 def test_an_operator_makes_another_program_or_none() -> None:
     tree = ast.parse("import a\n\n\nclass A(a.B):\n    x = 1\n\n    def f(self, y=2):\n        return y + 1\n")
     before = ast.dump(tree)

@@ -4,6 +4,7 @@ import atexit
 import importlib
 import importlib.util
 import itertools
+import re
 import shutil
 import sys
 import tempfile
@@ -39,6 +40,8 @@ REGISTRIES = (
     ("modeling_rope_utils", "ROPE_INIT_FUNCTIONS"),
     ("loss.loss_utils", "LOSS_MAPPING"),
 )
+# Conversions of checkpoints are registered under the names of classes and the types of models.
+KEYS = re.compile(r'^class (\w+)|^    model_type = "(\w+)"', re.MULTILINE)
 SOURCE_HEURISTICS = ("_can_set_attn_implementation_cached_value", "_can_set_experts_implementation_cached_value")
 
 _numbers = itertools.count(1)
@@ -60,6 +63,7 @@ def load_package(name: str, files: Mapping[str, str]) -> ModuleType:
     parent = f"_archit_codegen_package_{next(_numbers)}"
     directory = packages_directory() / parent
     write_files(directory, files)
+    forget_conversions(files)
     namespace = ModuleType(parent)
     namespace.__path__ = [str(directory)]
     sys.modules[parent] = namespace
@@ -68,6 +72,14 @@ def load_package(name: str, files: Mapping[str, str]) -> ModuleType:
     except Exception as error:
         forget(parent)
         raise ValidationFailed("", f"importing it raises {one_line(error)}") from error
+
+
+def forget_conversions(files: Mapping[str, str]) -> None:
+    """What an earlier package of the same name registered for its checkpoints is not this one's."""
+    names = {name for text in files.values() for found in KEYS.findall(text) for name in found}
+    for registry in registries("conversion_mapping"):
+        for name in names & set(registry):
+            registry.remove(name) if isinstance(registry, set) else registry.pop(name)
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:
@@ -116,10 +128,10 @@ def isolated_registries() -> Iterator[None]:
         yield
 
 
-def registries() -> Iterator[Any]:
+def registries(within: str = "") -> Iterator[Any]:
     """Each registry that this version of transformers has."""
     for module, path in REGISTRIES:
-        if importlib.util.find_spec(f"transformers.{module}") is not None:
+        if module.startswith(within) and importlib.util.find_spec(f"transformers.{module}") is not None:
             found: Any = importlib.import_module(f"transformers.{module}")
             for name in path.split("."):
                 found = getattr(found, name, None)

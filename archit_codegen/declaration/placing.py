@@ -103,7 +103,7 @@ def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) 
     node, change = placement.declared, placement.change
     if node is None or node.built is None or node.built.site is None or node.built.owner != owner.key:
         return None
-    if node.built.site_class is None:
+    if node.built.site_class is None or not _for_construction(node.built.site):
         return None
     text = sites(node.built.site)
     if text is None:
@@ -113,6 +113,11 @@ def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) 
     if isinstance(change, Replaced):
         return _other_call(node, text, change, placement, scope)
     return None
+
+
+def _for_construction(site: Site) -> bool:
+    """A public method that builds may be called again later, and must then do what it does on the live model."""
+    return site.function.rpartition(".")[2].startswith("_")
 
 
 def _other_callee(node: Node, text: SiteText, variant: str) -> Callee | None:
@@ -228,6 +233,8 @@ def _loop_edit(owner: Node, placement: Placement, sites: Sites, built: Mapping[S
     members = [child.built for _, child in container.children if child is not None]
     first = members[0] if members else None
     if first is None or first.site is None or first.owner != owner.key or first.site_class is None:
+        return None
+    if not _for_construction(first.site):
         return None
     text = sites(first.site)
     built_together = all(m is not None and m.site == first.site for m in members) and len(built[first.site]) == len(

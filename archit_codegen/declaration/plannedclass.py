@@ -41,8 +41,8 @@ class Followed:
 
 def planned_class(original: Original, variant: Variant, names: Followed) -> ast.ClassDef:
     """Raises `Unplanned` where an edit has no place."""
-    cls, offset = _parsed(original)
-    edit_sites(cls, variant.edits, offset)
+    cls = parsed(original)
+    edit_sites(cls, variant.edits, original.line - (2 if original.indent else 1))
     _edit_initialiser(cls, variant.edits)
     for edit in variant.edits:
         if isinstance(edit, Method):
@@ -60,12 +60,12 @@ def method_of(function: ast.AST) -> str | None:
     return getattr(function, METHOD, None)
 
 
-def _parsed(original: Original) -> tuple[ast.ClassDef, int]:
+def parsed(original: Original) -> ast.ClassDef:
     """With the columns of the file: nothing is dedented, for a string would change."""
     tree = ast.parse(f"if True:\n{original.text}" if original.indent else original.text).body[0]
     cls = tree.body[0] if isinstance(tree, ast.If) else tree
     assert isinstance(cls, ast.ClassDef)
-    return cls, original.line - (2 if original.indent else 1)
+    return cls
 
 
 # --- statements

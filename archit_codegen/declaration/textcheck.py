@@ -33,7 +33,8 @@ from .meanings import (
 )
 from .plannedclass import method_of, planned_class
 from .plannedconfig import check_values, config_statements, notice, values_of_config
-from .plannedfiles import check_modular, check_paths
+from .plannedfiles import check_paths
+from .plannedmodular import check_modular
 from .plannedrounds import Unplanned
 from .plannedsites import is_new
 from .sametree import Differs, TreeComparison, shortened
@@ -72,9 +73,7 @@ class Check:
 
     def run(self, paths: set[str]) -> None:
         check_paths(paths, self.draft)
-        if (modular := self.files.pop(f"modular_{self.draft.name}", None)) is not None:
-            check_modular(modular, self.draft)
-        modeling = self.file("modeling")
+        modular, modeling = self.files.pop(f"modular_{self.draft.name}", None), self.file("modeling")
         for draft in self.draft.classes:
             statement = self.own_definition(modeling, draft.variant.name)
             try:
@@ -90,6 +89,8 @@ class Check:
         self.check_init(self.file("__init__"))
         self.check_definitions()
         self.check_whole()
+        if modular is not None:
+            check_modular(modular, modeling, self.draft)
 
     def check_definitions(self) -> None:
         """What texts asked for, and what else of the user's was to be copied: a variant may stand in its place."""

@@ -202,6 +202,8 @@ class Comparison:
         for name, tensor in expected.items():
             if tensor.is_meta:
                 continue
+            if actual[name].is_meta:
+                raise ValidationFailed(name, f"{when}it has no values")
             if reason := tensor_difference("its value", tensor, building.moved(actual[name], tensor)):
                 raise ValidationFailed(name, when + reason)
 

@@ -2,13 +2,13 @@
 
 import copy
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from tests.judge import eager, poisoned_memory, same_bits, unequal
 from tests.zoo.outputs import Outputs, compare, run, tensors_in
@@ -79,8 +79,7 @@ class Judgement(MetaJudgement):
         compare_hidden_buffers(ours, theirs, where)
 
     def compare_saved_model(self, built: PreTrainedModel) -> None:
-        attention = self.live.config._attn_implementation
-        again = saved_and_loaded(built, attention)
+        again = saved_and_loaded(built)
         compare_loaded(built, again)
         if self.expected is not None:
             compare(self.expected.outputs, run(again, self.expected.inputs), "loaded again")
@@ -94,18 +93,31 @@ def compare_hidden_buffers(ours: nn.Module, theirs: nn.Module, where: str) -> No
         assert same, f"{where}: value of the non-persistent buffer {name}"
 
 
-def saved_and_loaded(model: PreTrainedModel, attention: str | None) -> PreTrainedModel:
+def saved_and_loaded(model: PreTrainedModel) -> PreTrainedModel:
+    """Its parts compute attention as they did: `attn_implementation` would make that of the root theirs."""
     with tempfile.TemporaryDirectory() as directory:
         model.save_pretrained(directory)
+        config = type(model).config_class.from_pretrained(directory)
+        for name, part in parts(model.config):
+            dict(parts(config))[name]._attn_implementation_internal = part._attn_implementation
         with poisoned_memory():
-            again, report = type(model).from_pretrained(
-                directory, attn_implementation=attention, output_loading_info=True
-            )
+            again, report = type(model).from_pretrained(directory, config=config, output_loading_info=True)
     problems = {kind: names for kind, names in report.items() if names}
     assert not problems, f"loaded again: {problems}"
     for tensor in [*again.parameters(), *again.buffers()]:
         tensor.data = tensor.data.clone()  # in a file they lie at odd addresses, and kernels sum up in another order
+    trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    for name, parameter in again.named_parameters():
+        parameter.requires_grad_(trainable[name])  # lost on loading; a product of matrices is summed up by it
     return again.eval()
+
+
+def parts(config: PreTrainedConfig, name: str = "") -> Iterator[tuple[str, PreTrainedConfig]]:
+    """A config and those within it, by their names."""
+    yield name, config
+    for inner, value in sorted(vars(config).items()):
+        if isinstance(value, PreTrainedConfig):
+            yield from parts(value, f"{name}.{inner}")
 
 
 def compare_loaded(before: PreTrainedModel, again: PreTrainedModel) -> None:
@@ -125,7 +137,7 @@ def native_failure(model: PreTrainedModel, inputs: Mapping[str, Any]) -> str | N
     """What goes wrong when an unmodified model of transformers is saved and loaded; None where nothing does."""
     try:
         outputs = run(model, inputs)
-        again = saved_and_loaded(model, model.config._attn_implementation)
+        again = saved_and_loaded(model)
         compare_loaded(model, again)
         compare(outputs, run(again, inputs), "loaded again")
     except Exception as error:

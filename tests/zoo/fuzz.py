@@ -97,19 +97,18 @@ def main(arguments: Items[str] | None = None) -> int:
             found.append(wrong)
             print(f"FOUND {wrong}", flush=True)
         print(f"{time.monotonic() - start:.0f} s {dict(totals)}", flush=True)
-    if not options.check:
-        record(options.seed, totals)
+        if not options.check:
+            record(options.seed, totals)
     return 1 if found else 0
 
 
 def record(number: int, totals: Counter[str]) -> None:
-    """One line for each run: nothing of it depends on the machine."""
-    before = LEDGER.read_text() if LEDGER.exists() else HEAD
+    """One line for each seed, of what was done so far: nothing of it depends on the machine."""
     names = ("sequences", "modifications", REBUILT, "with outputs", NOT_NATIVELY, REFUSED, CRASH, WRONG)
-    LEDGER.parent.mkdir(exist_ok=True)
-    LEDGER.write_text(
-        before + "| " + " | ".join(str(value) for value in (number, *(totals[n] for n in names))) + " |\n"
-    )
+    known = LEDGER.read_text().removeprefix(HEAD).splitlines() if LEDGER.exists() else []
+    lines = {int(line.split("|")[1]): line for line in known}
+    lines[number] = "| " + " | ".join(str(value) for value in (number, *(totals[n] for n in names))) + " |"
+    LEDGER.write_text(HEAD + "".join(f"{lines[seed]}\n" for seed in sorted(lines)))
 
 
 if __name__ == "__main__":

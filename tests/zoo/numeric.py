@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -72,7 +72,7 @@ def modified(
 ) -> tuple[PreTrainedModel, Inputs]:
     """The small model of a class with its modification, the same each time, and its inputs."""
     model, inputs = small.build(cls, row)
-    known = set(map(id, model.parameters()))
+    known = list(model.parameters())
     torch.manual_seed(small.SEED)  # new modules draw their weights
     modify(model, named(cls), modification, undo)
     liven_new(model, known)
@@ -85,12 +85,13 @@ def told_apart(cls: type[PreTrainedModel], row: small.Small, text: str) -> tuple
     return (WRONG, text) if native is None else (NOT_NATIVELY, f"the native class fails too: {native}")
 
 
-def liven_new(model: nn.Module, known: set[int]) -> None:
+def liven_new(model: nn.Module, known: Sequence[nn.Parameter]) -> None:
     """New parameters get values of their own; those of the model have theirs."""
-    generator = torch.Generator().manual_seed(5)
+    generator, old = torch.Generator().manual_seed(5), set(map(id, known))
     with torch.no_grad():
         for parameter in model.parameters():
-            if id(parameter) not in known:
+            if id(parameter) not in old:
+                parameter[parameter.isnan()] = 0.0
                 parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter.dtype) * 0.1)
 
 

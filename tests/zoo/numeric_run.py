@@ -20,7 +20,7 @@ from tests.zoo.__main__ import STATE, finished, line
 from tests.zoo.catalogue import MODIFICATIONS
 from tests.zoo.discovery import discover, named, shard
 from tests.zoo.plan import rotation
-from tests.zoo.run import NOT_APPLICABLE, Row
+from tests.zoo.run import NOT_APPLICABLE, REBUILT, Row
 
 TABLE, HASHES = ledger.DOCS / "zoo-numeric.tsv", ledger.DOCS / "zoo-numeric-hashes.txt"
 EACH = 2
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.search:
         small.write(small.read() | dict(searched(classes)))
     known = ledger.read(TABLE, HASHES)
-    rows = list(progress(classes, options))
+    rows = list(progress(chosen(classes, known, options), options))
     worse = [row for row in rows if ledger.worse(known.get(ledger.key(row)), row)]
     for row in worse:
         print(f"WORSE {row.cls} {row.modification}: {row.outcome}: {row.text}")
@@ -47,11 +47,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if worse else 0
 
 
+def chosen(classes: Sequence[type], known: ledger.Rows, options: argparse.Namespace) -> list[type]:
+    """Those with a small config that runs; or so many of them that the ledger does not have yet, spread over all."""
+    new: int | None = options.new
+    table = small.read()
+    runs = [cls for cls in classes if named(cls) in table and table[named(cls)].runs]
+    if options.again:
+        failed = {cls for (cls, _), row in known.items() if row.outcome not in (REBUILT, NOT_APPLICABLE)}
+        return [cls for cls in runs if named(cls) in failed]
+    if new is None:
+        return runs
+    listed = {cls for cls, _ in known}
+    unknown = [cls for cls in runs if named(cls) not in listed]
+    return unknown[:: max(1, len(unknown) // new)][:new]
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m tests.zoo.numeric_run", description=__doc__)
     made.add_argument("--each", type=int, default=EACH, help="modifications with outputs compared for each class")
     made.add_argument("--every", action="store_true", help="all modifications for each class: days")
     made.add_argument("--round", type=int, default=0, help="start so many modifications later in each class's order")
+    made.add_argument("--new", type=int, metavar="N", help="N classes that the ledger does not have yet")
+    made.add_argument("--again", action="store_true", help="only classes of which something was not rebuilt")
     made.add_argument("--shard", metavar="3/16", help="the third of sixteen parts; default: $SHARD")
     made.add_argument("--only", metavar="TEXT", help="classes whose name (`bert.BertModel`) contains this")
     made.add_argument("--modification", choices=list(MODIFICATIONS), help="this one alone")
@@ -70,9 +87,8 @@ def searched(classes: Sequence[type]) -> Iterator[tuple[str, small.Small]]:
         yield row.cls, row
 
 
-def progress(classes: Sequence[type], options: argparse.Namespace) -> Iterator[Row]:
+def progress(runs: Sequence[type], options: argparse.Namespace) -> Iterator[Row]:
     table = small.read()
-    runs = [cls for cls in classes if named(cls) in table and table[named(cls)].runs]
     state = state_file(options)
     done = {} if options.fresh else finished(state)
     state.parent.mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ def build(root: Root) -> nn.Module:
 def modified(root: Root, modification: str | None, undo: ExitStack) -> nn.Module:
     """Raises what building or modifying it raises."""
     model = build(root)
-    known = set(map(id, model.parameters()))
+    known = list(model.parameters())
     torch.manual_seed(SEED)  # new modules draw their weights
     if modification is not None:
         modify(model, root.name, modification, undo)

@@ -51,7 +51,7 @@ class Sequence:
         return f"{outcome}: {text}\n{self}" if outcome in BAD else None
 
     def made(self, modification: str, choice: int, undo: ExitStack) -> tuple[str, str]:
-        known = set(map(id, self.model.parameters()))
+        known = list(self.model.parameters())
         try:
             modify(self.model, f"{self.cls_name} {choice}", modification, undo, self.files)
         except NotApplicable as error:
