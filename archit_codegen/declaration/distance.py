@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .ir import Literal, Node
+from .ir import Literal, Node, Site
 
 Features = dict[tuple[str, str], str]
 
@@ -55,13 +55,10 @@ def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
     return match is not None or all(member.cls != node.cls for member in declared)
 
 
-def _built_as(node: Node, declared: Sequence[Node]) -> int | None:
-    """The member that the very same iteration of the same expression built, where the live model was recorded."""
-    for index, member in enumerate(declared):
-        ours, theirs = node.built, member.built
-        if ours and theirs and ours.site and (ours.site, ours.ordinal) == (theirs.site, theirs.ordinal):
-            return index
-    return None
+def _by_build(declared: Sequence[Node]) -> dict[tuple[Site, int], int]:
+    """Members by the iteration of the expression that built them, of several the first."""
+    builds = [(member.built, index) for index, member in enumerate(declared)]
+    return {(built.site, built.ordinal): index for built, index in reversed(builds) if built and built.site}
 
 
 def _one_by_one(
@@ -70,17 +67,17 @@ def _one_by_one(
     """The declared member that each live one is for certain; of several, the next after that of its neighbour."""
     found: list[int | None] = []
     last = -1
+    keys = sorted(telling)
+    told: dict[tuple[object, ...], list[int]] = {}
+    for index, (member, feature) in enumerate(zip(declared, features, strict=True)):
+        told.setdefault((member.cls, *map(feature.get, keys)), []).append(index)
+    by_build = _by_build(declared)
     for node in live:
         if telling:
-            own = _features(node)
-            fitting = [
-                index
-                for index, member in enumerate(declared)
-                if member.cls == node.cls and all(own.get(key) == features[index].get(key) for key in telling)
-            ]
+            fitting = told.get((node.cls, *map(_features(node).get, keys)), [])
         else:
-            built = _built_as(node, declared)
-            fitting = [] if built is None else [built]
+            built = node.built and node.built.site and by_build.get((node.built.site, node.built.ordinal))
+            fitting = [built] if isinstance(built, int) else []
         match = next((index for index in fitting if index > last), fitting[0] if fitting else None)
         last = last if match is None else match
         found.append(match)
@@ -103,6 +100,8 @@ def _fill(matched: list[int | None], size: int) -> list[int | None]:
 
 def _in_order(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
     """The cheapest order-preserving alignment; a gap costs as much as a member of another class."""
+    if [node.cls for node in live] == [node.cls for node in declared]:
+        return list(range(len(live)))
     rows, columns = len(live) + 1, len(declared) + 1
     cost = [[row + column for column in range(columns)] for row in range(rows)]
     for row in range(1, rows):

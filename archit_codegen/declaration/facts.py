@@ -32,10 +32,10 @@ STATE = frozenset((
     "_fsdp_plan", "_tp_size", "_device_mesh", "_use_kernels", "_compiled_call", "_compiled_call_impl",
     "_weight_conversions",
 ))  # fmt: skip
-HOOKS = (
+HOOKS = {kind: kind.strip("_").replace("_", " ") for kind in (
     "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks", "_state_dict_hooks",
     "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
-)  # fmt: skip
+)}  # fmt: skip
 NO_CONFIG_FACT = frozenset((
     "model_type", "architectures", "transformers_version", "_name_or_path", "name_or_path", "dtype", "torch_dtype",
     "auto_map", "_commit_hash", "tie_word_embeddings",  # ties are told by the tensors
@@ -72,9 +72,10 @@ class Reader:
 
     def read(self) -> Facts:
         # Every module is named first, since an attribute may refer to a module that comes later.
-        for path, module in paths(self.root):
+        found = list(paths(self.root))
+        for path, module in found:
             self.modules.setdefault(id(module), path)
-        return {path: self.of_path(path, module) for path, module in paths(self.root)}
+        return {path: self.of_path(path, module) for path, module in found}
 
     def of_path(self, path: str, module: nn.Module) -> dict[str, object]:
         first = self.modules[id(module)]
@@ -89,9 +90,12 @@ class Reader:
         yield "list of buffers", tuple(module._buffers)
         yield from self.of_tensors(path, module)
         yield from self.of_attributes(module)
-        for kind in HOOKS:
-            hooks = tuple(hook_name(hook) for hook in getattr(module, kind, {}).values() if not captures_outputs(hook))
-            yield kind.strip("_").replace("_", " "), hooks
+        for kind, label in HOOKS.items():
+            hooks = getattr(module, kind, {})
+            yield (
+                label,
+                tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook)) if hooks else (),
+            )
         if self.class_name(module).startswith("torch."):
             yield "representation", module.extra_repr()
         yield "in _no_split_modules", type(module).__name__ in self.unsplit

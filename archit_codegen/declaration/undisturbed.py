@@ -55,8 +55,9 @@ def untouched(model: nn.Module) -> Iterator[None]:
 
 
 def copies(state: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """Each container among the attributes (the hooks of `nn.Module` among them) with a copy of its content."""
-    return [(value, value.copy()) for value in state.values() if isinstance(value, CONTAINERS)]
+    """Each container among the attributes (the hooks of `nn.Module` among them) with a copy of its content; most
+    are empty, and a model has thousands."""
+    return [(value, value.copy() if value else ()) for value in state.values() if isinstance(value, CONTAINERS)]
 
 
 def put_back(attributes: dict[str, Any], before: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from .literal import is_plain_identifier, is_writable, literal_names, write_lite
 from .origins import is_config
 
 DEPTH = 5
+PLAIN = {bool, int, float, str, type(None)}
 # Entries of a config that say where a checkpoint came from, not what the model is.
 NO_DECLARATION = {"dtype", "_name_or_path", "transformers_version", "architectures", "auto_map"}
 
@@ -97,6 +98,8 @@ class Values:
 
     def of(self, value: Any, depth: int = 0) -> Value:
         """The value as data. Equal data means that the objects count as equal."""
+        if type(value) in PLAIN:
+            return self._literal(value, depth)
         if is_config(value):
             return self._config(value)
         if isinstance(value, nn.Module):
@@ -111,6 +114,9 @@ class Values:
             and type(value).__members__.get(value.name) is value
         ):
             return Member(self.code(type(value)), value.name)
+        return self._literal(value, depth)
+
+    def _literal(self, value: Any, depth: int) -> Value:
         try:
             text = write_literal(value)
             return Literal(text, literal_names(value) if "torch" in text else frozenset())
