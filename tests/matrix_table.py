@@ -3,14 +3,12 @@
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
 from tests.families import FAMILIES
 from tests.matrix import cells, verdict
+from tests.readme import write_block
 from tests.surgeries import MODIFICATIONS
 
-ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- matrix: begin (make matrix-table) -->", "<!-- matrix: end -->"
 LEGEND = (
     "Equal tree, strictly loaded state dict, bit-equal outputs with all hidden states and attentions, and again after "
     "save and load. The first mark is with the recorder, the second without."
@@ -50,13 +48,6 @@ def reasons(verdicts: Verdicts) -> list[str]:
     return lines
 
 
-def replace_block(text: str, block: str) -> str:
-    """The text with what stands between the markers replaced; without markers it is left alone."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{block}\n{END}{after}" if begin and end else text
-
-
 def main(families: list[str]) -> int:
     unknown = [family for family in families if family not in FAMILIES]
     if unknown:
@@ -67,13 +58,8 @@ def main(families: list[str]) -> int:
     if families:
         print(block)
     else:
-        write(block)
+        write_block("matrix", "make matrix-table", block)
     return int(any(text != "yes" for text in verdicts.values()))
-
-
-def write(block: str) -> None:
-    readme = ROOT / "README.md"
-    readme.write_text(replace_block(readme.read_text("utf-8"), block), "utf-8")
 
 
 if __name__ == "__main__":

@@ -18,13 +18,17 @@ def rotation(cls: type[PreTrainedModel]) -> list[str]:
 
 
 def cells(classes: Sequence[type[PreTrainedModel]], each: int, first: int = 0) -> list[Cell]:
-    """So many modifications for each class, from the given place in its order."""
-    return [(cls, name) for cls in classes for name in rotation(cls)[first : first + each]]
+    """So many modifications for each class, from the given place in its order.
+
+    In rounds over all classes, these in no order: a run that breaks off has done a spread sample of both.
+    """
+    mixed = sorted(classes, key=lambda cls: (zlib.crc32(named(cls).encode()), named(cls)))
+    rounds = range(first, first + each, QUICK)
+    return [(cls, name) for at in rounds for cls in mixed for name in rotation(cls)[at : min(at + QUICK, first + each)]]
 
 
 def sample(classes: Sequence[type[PreTrainedModel]], size: int) -> list[Cell]:
-    """Classes spread over the library, modifications spread over the catalogue."""
-    names = list(MODIFICATIONS)
+    """Classes spread over the library, each with one modification out of its full row."""
     size = min(size, len(classes))
     spread = [classes[index * len(classes) // size] for index in range(size)]
-    return [(cls, names[index * 29 % len(names)]) for index, cls in enumerate(spread)]
+    return [(cls, rotation(cls)[index % FULL]) for index, cls in enumerate(spread)]
