@@ -24,7 +24,8 @@ def cells(classes: Sequence[type[PreTrainedModel]], each: int, first: int = 0) -
     """
     mixed = sorted(classes, key=lambda cls: (zlib.crc32(named(cls).encode()), named(cls)))
     rounds = range(first, first + each, QUICK)
-    return [(cls, name) for at in rounds for cls in mixed for name in rotation(cls)[at : min(at + QUICK, first + each)]]
+    ends = [(at, min(at + QUICK, first + each)) for at in rounds]
+    return [(cls, name) for at, end in ends for cls in mixed for name in rotation(cls)[at:end]]
 
 
 def sample(classes: Sequence[type[PreTrainedModel]], size: int) -> list[Cell]:
