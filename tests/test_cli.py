@@ -125,6 +125,7 @@ def test_the_options_reach_the_compiler(project: Path, monkeypatch: pytest.Monke
         "user_code": "import",
         "heads": {},
         "templates": None,
+        "vendor": "changed",
     }
     assert seen == expected
 
