@@ -10,8 +10,14 @@ def write_block(name: str, target: str, block: str, readme: Path = README) -> No
 
 
 def replace_block(text: str, name: str, target: str, block: str) -> str:
-    """The text with what stands between the markers replaced; without markers it is left alone."""
+    """The text with what stands between the markers replaced.
+
+    Raises:
+        ValueError: it has no such markers.
+    """
     begin, end = f"<!-- {name}: begin ({target}) -->", f"<!-- {name}: end -->"
     before, opened, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
-    return f"{before}{begin}\n{block}\n{end}{after}" if opened and closed else text
+    if not (opened and closed):
+        raise ValueError(f"no {begin} ... {end}")
+    return f"{before}{begin}\n{block}\n{end}{after}"

@@ -4,9 +4,10 @@ import copy
 
 import torch
 from torch import nn
-from transformers import CLIPConfig, CLIPModel, LlamaConfig, LlamaForCausalLM
+from transformers import CLIPConfig, CLIPModel, LlamaConfig, LlamaForCausalLM, T5Config, T5Model
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaMLP
+from transformers.models.t5.modeling_t5 import T5LayerFF
 
 import archit_codegen as archit
 
@@ -87,3 +88,26 @@ def test_a_new_attribute_named_as_a_field_of_the_config_is_that_field() -> None:
     model = llama()
     model.model.layers[0].mlp.vocab_size = model.config.vocab_size
     assert "self.vocab_size = config.vocab_size" in modeling(model)
+
+
+def test_a_copy_of_a_copy_says_what_differs_from_that() -> None:
+    """The encoder's config is a copy of the model's with other values; so is that of its layer."""
+    sizes = {"vocab_size": 61, "d_model": 16, "d_kv": 4, "d_ff": 24, "num_layers": 3, "num_heads": 4}
+    model = T5Model(T5Config(**sizes))
+    wider = copy.deepcopy(model.encoder.config)
+    wider.d_ff = 40
+    with archit.record():
+        model.encoder.block[1].layer[1] = T5LayerFF(wider)
+    assert "T5LayerFF(config_with(config, d_ff=40))" in modeling(model)
+
+
+def test_an_attribute_that_follows_nothing_stays_a_number() -> None:
+    """What the surgery does at other configs says more than a name that fits."""
+
+    def build(config: LlamaConfig) -> LlamaForCausalLM:
+        model = LlamaForCausalLM(config)
+        model.model.layers[0].mlp.vocab_size = 61
+        return model
+
+    package = archit.compile_surgery(build, llama().config, name="changed", suffix="X")
+    assert "self.vocab_size = 61" in package.files["changed/modeling_changed.py"]

@@ -90,6 +90,11 @@ def test_without_validation_nothing_is_proved_and_a_note_says_so(
         compiled(live, heads=heads)
 
 
+def test_what_may_stand_in_a_file_is_asked_without_validation_too() -> None:
+    with pytest.raises(archit.UnsupportedChange, match="turns the text around"):
+        compiler._unproved({"a/modules_a.py": "x = 1  # \u202e"})
+
+
 def refuse(*args: object, **kwargs: object) -> None:
     raise archit.ValidationFailed("", "refused")
 

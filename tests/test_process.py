@@ -6,6 +6,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 import pytest
+from torch import nn
+from torch._dynamo import mutation_guard
 
 from archit_codegen.declaration import process
 
@@ -77,3 +79,16 @@ def test_the_same_wrapper_on_another_method_is_a_patch(library: ModuleType) -> N
 def test_the_wrapper_around_another_function_is_a_patch(library: ModuleType) -> None:
     library.Library.decorated = library.Other.decorated
     assert list(patched(library.Library)) == ["decorated"]
+
+
+def test_what_torch_does_to_itself_is_no_patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.compile` puts wrappers on `nn.Module` for good; anybody else's are still seen."""
+    for name in ("__init__", "__setstate__"):
+        monkeypatch.setattr(nn.Module, name, vars(nn.Module)[name])  # put back afterwards
+    monkeypatch.setattr(nn.Module, "___needs_generation_tag_patch", True, raising=False)
+    mutation_guard.install_generation_tagging_init()
+    assert vars(nn.Module)["__init__"].__qualname__.startswith("install_generation_tagging_init")
+    assert list(process._patched_methods(nn.Module)) == []
+    init = nn.Module.__init__
+    monkeypatch.setattr(nn.Module, "__init__", lambda self, *args, **kwargs: init(self, *args, **kwargs))
+    assert [name for name, _ in process._patched_methods(nn.Module)] == ["__init__"]

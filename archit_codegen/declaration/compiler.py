@@ -11,6 +11,7 @@ from torch import nn
 from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
 from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
+from .characters import check_characters
 from .checkpoints import renumbered_members
 from .diff import diff as diff_trees
 from .difference import Difference
@@ -94,9 +95,10 @@ def compile_model(
     parts, origins = (_bare_parts(live, options), {}) if emitted is None else (emitted.parts, emitted.origins)
     folder = None if templates is None else Path(templates).resolve()
     headed = with_heads(live, parts, origins, options.suffix, tasks, folder, inputs)
-    checked: tuple[str, ...] = (UNPROVED,)
     if validation:
         checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
+    else:
+        checked = _unproved(headed.files)
     notes = tuple(dict.fromkeys((*package.notes, *checked)))
     root = package.root_class or next(iter(headed.heads.values()))
     return replace(
@@ -213,9 +215,16 @@ def _proved(
     bench: Workbench, delta: Delta, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None
 ) -> Validation:
     if not options.validation:
-        return Validation(False, False, False, (UNPROVED,))
+        return Validation(False, False, False, _unproved(emitted.files))
     check_files(emitted.files, emitted.draft)
     return rebuilt((bench, delta), emitted, options, inputs)
+
+
+def _unproved(files: Mapping[str, str]) -> tuple[str, ...]:
+    """What may stand in a file is no matter of proof: text that shows as other text than it is is never given."""
+    for path, text in files.items():
+        check_characters(path, text)
+    return (UNPROVED,)
 
 
 def rebuilt(model: Opened, emitted: Emitted, options: Options, inputs: Mapping[str, Any] | None = None) -> Validation:

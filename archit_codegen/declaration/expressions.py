@@ -63,8 +63,9 @@ def _config_names(owner: Node) -> Mapping[str, str]:
     names = {a.value.path: a.name for a in arguments if isinstance(a.value, ConfigRef)}
     if names:
         return names
-    if any(a.name == "config" and isinstance(a.value, Opaque | ConfigCopy) for a in arguments):
-        return {"": "config"}  # a copy of the config, such as an encoder's; each use is checked by its value
+    for argument in arguments:  # a copy of the config, such as an encoder's; each use is checked by its value
+        if argument.name == "config" and isinstance(argument.value, Opaque | ConfigCopy):
+            return {argument.value.path if isinstance(argument.value, ConfigCopy) else "": "config"}
     return {v.path: f"self.{name}" for name, v in owner.attributes if isinstance(v, ConfigRef)}
 
 
@@ -150,17 +151,23 @@ def value_text(value: Value, scope: Scope) -> str | None:
 
 
 def _copy_text(value: ConfigCopy, scope: Scope) -> str | None:
-    """The call that makes a config of the one that the owner has, which may be such a copy itself."""
-    name, fields = scope.config(value.path), dict(value.fields)
-    for base, local in scope.values:
-        if isinstance(base, ConfigCopy) and base.path == value.path:
-            own = dict(base.fields)
-            name = local if own.keys() <= fields.keys() else None
-            fields = {field: item for field, item in fields.items() if own.get(field) != item}
-    texts = {field: value_text(item, scope) for field, item in fields.items()}
-    if name is None or None in texts.values():
-        return None
-    return f"config_with({name}, {', '.join(f'{field}={text}' for field, text in texts.items())})"
+    """The shortest call that makes it of a config that the owner has, which may be such a copy itself."""
+    fields = dict(value.fields)
+    copies = _copies(scope)
+    bases = [(name, dict(base.fields)) for name, base in copies.items() if base.path == value.path]
+    if (plain := scope.config(value.path)) is not None and plain.partition(".")[0] not in copies:
+        bases.append((plain, {}))
+    fitting = [(name, own) for name, own in bases if own.keys() <= fields.keys()]
+    for name, own in sorted(fitting, key=lambda item: -len(item[1])):
+        texts = {field: value_text(item, scope) for field, item in fields.items() if own.get(field) != item}
+        if None not in texts.values():
+            return f"config_with({name}, {', '.join(f'{field}={text}' for field, text in texts.items())})"
+    return None
+
+
+def _copies(scope: Scope) -> dict[str, ConfigCopy]:
+    """The owner's arguments that are configs with other values than the model's."""
+    return {name: value for value, name in scope.values if isinstance(value, ConfigCopy)}
 
 
 def bracketed(value: Structure, texts: Sequence[str | None], scope: Scope) -> str:
@@ -234,7 +241,11 @@ def _localised(text: str, scope: Scope) -> str | None:
 
 
 def _over_config(text: str, value: Literal, scope: Scope) -> str | None:
+    copies = _copies(scope)
     for path, name in scope.configs.items():
+        own = dict(copies[name].fields) if name in copies else {}
+        if any(field in own for field in re.findall(r"\bconfig\.(\w+)", text)):
+            continue  # there it has another value than in the model's config, where the text is tried
         if scope.holds(text, path, value):
             return text if name == "config" else text.replace("config.", f"{name}.")
     return None

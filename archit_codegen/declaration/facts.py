@@ -91,11 +91,8 @@ class Reader:
         yield from self.of_tensors(path, module)
         yield from self.of_attributes(module)
         for kind, label in HOOKS.items():
-            hooks = getattr(module, kind, {})
-            yield (
-                label,
-                tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook)) if hooks else (),
-            )
+            hooks = getattr(module, kind, {}).values()
+            yield label, tuple(hook_name(hook) for hook in hooks if not captures_outputs(hook))
         if self.class_name(module).startswith("torch."):
             yield "representation", module.extra_repr()
         yield "in _no_split_modules", type(module).__name__ in self.unsplit

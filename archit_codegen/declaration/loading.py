@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import transformers
 from transformers import PreTrainedModel, conversion_mapping
 
 from archit_codegen.errors import ValidationFailed
@@ -76,7 +77,8 @@ def load_package(name: str, files: Mapping[str, str]) -> ModuleType:
 
 def forget_conversions(files: Mapping[str, str]) -> None:
     """What an earlier package of the same name registered for its checkpoints is not this one's."""
-    names = {name for text in files.values() for found in KEYS.findall(text) for name in found}
+    emitted = [text for path, text in files.items() if not path.rpartition("/")[2].startswith("modules_")]
+    names = {name for text in emitted for found in KEYS.findall(text) for name in found} - set(dir(transformers))
     for registry in registries("conversion_mapping"):
         for name in names & set(registry):
             registry.remove(name) if isinstance(registry, set) else registry.pop(name)

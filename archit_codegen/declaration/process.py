@@ -179,7 +179,9 @@ def _stand_in(layers: list[FunctionType], cls: type, name: str, file: str) -> bo
     written = any(
         code is not None and same_code(code, layer.__code__) for code, layer in zip(declared, layers, strict=True)
     )
-    return declared[0] is not None and not written and not _decorated(layers[-1], cls, name, file)
+    if declared[0] is None or written or _decorated(layers[-1], cls, name, file):
+        return False
+    return not _wrapped_by_torch(layers[-1], cls, name, file)
 
 
 def _decorated(function: FunctionType, cls: type, name: str, file: str) -> bool:
@@ -193,11 +195,22 @@ def _decorated(function: FunctionType, cls: type, name: str, file: str) -> bool:
     written = [found for node in methods for found in node.decorator_list]
     written += [found for node in classes for found in node.decorator_list]
     decorators = {ast.unparse(found).partition("(")[0].rpartition(".")[2] for found in written}
+    decorator = function.__code__.co_qualname.partition(".<locals>")[0]
+    return decorator in decorators and _closes_over_declared(function, cls, name, file)
+
+
+def _wrapped_by_torch(function: FunctionType, cls: type, name: str, file: str) -> bool:
+    """Whether torch itself put this wrapper on a class of its own, as `torch.compile` does to `nn.Module.__init__`: it
+    does so wherever it is used, and what is wrapped is what the file declares."""
+    both = (cls.__module__, str(function.__globals__.get("__name__")))
+    own = all(module.partition(".")[0] == "torch" for module in both)
+    return own and _closes_over_declared(function, cls, name, file)
+
+
+def _closes_over_declared(function: FunctionType, cls: type, name: str, file: str) -> bool:
     held = [value.__code__ for value in closure_values(function).values() if isinstance(value, FunctionType)]
     declared = [declared_code(file, f"{cls.__qualname__}.{name}", code) for code in held]
-    return function.__code__.co_qualname.partition(".<locals>")[0] in decorators and any(
-        code is not None and same_code(code, inner) for code, inner in zip(declared, held, strict=True)
-    )
+    return any(code is not None and same_code(code, inner) for code, inner in zip(declared, held, strict=True))
 
 
 def _is_patched(name: str, value: FunctionType, scope: Mapping[str, Any]) -> bool:

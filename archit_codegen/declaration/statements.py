@@ -246,8 +246,9 @@ def _cast(relative: str, change: Cast) -> Statement:
 
 
 def _value(change: AttributeChanged, scope: Scope) -> str:
-    text = learnt_text(change.learnt or (), scope) or field_text(change.slot, change.live, scope)
-    text = text or value_text(change.live, scope)
+    # What was learnt says more than a name, also that the value follows nothing.
+    field = field_text(change.slot, change.live, scope) if change.learnt is None else None
+    text = learnt_text(change.learnt or (), scope) or field or value_text(change.live, scope)
     if text is None:
         raise UnsupportedChange(
             change.path,
