@@ -181,4 +181,8 @@ def test_flex_attention(folder: Path, made: dict[str, Any], compiled_attention: 
 
 @pytest.fixture(scope="module")
 def compiled_attention(folder: Path, made: dict[str, Any], imported: dict[str, Any]) -> dict[str, Any]:
+    """Kernels depend on the shapes that were compiled before: here, too, they start anew."""
+    import torch
+
+    torch._dynamo.reset()
     return yard.elsewhere(folder, "slow", list(made), [])
