@@ -20,6 +20,7 @@ from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
 from .literal import check_identifier
 from .misread import misread_names
+from .nativetypes import asked_for
 from .package import Package
 from .relatives import base_of, with_pooler
 from .textcheck import check_files
@@ -133,8 +134,8 @@ def packaged(
     bench, delta = model
     emitted, validation = _validated(bench, delta, options, inputs, others)
     needs = [f"the package needs {name} to be installed where it is used" for name in emitted.parts.needs]
-    misread = misread_names(delta) if emitted.parts.config is not None else ()
-    notes = (*validation.notes, *unused_children(delta, emitted.files), *misread, *needs)
+    beyond = (*misread_names(delta), *asked_for(bench.live)) if emitted.parts.config is not None else ()
+    notes = (*validation.notes, *unused_children(delta, emitted.files), *beyond, *needs)
     return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
 
 
