@@ -22,7 +22,7 @@ from .given import GIVEN
 from .importing import Import
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
-from .markers import missing_markers, unlisted
+from .markers import explained, missing_markers, unlisted
 from .patches import method_edit
 from .plan import Facts, make_plan
 from .plannedclass import Followed, Original
@@ -95,8 +95,8 @@ class Emitter:
         ordered = self._ordered(plan)
         missing = self._missing(ordered)
         texts = [] if missing else [self._class(variant, plan, names, bindings) for variant in ordered]
-        missing = missing or missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
-        if missing:
+        markers = missing_markers(self.bench.classes, "\n".join(texts))
+        if missing := missing or frozenset().union(*markers.values()) - self.forced:
             return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
         sources = [self._source(variant) for variant in reversed(ordered)]
         changed = dict.fromkeys(
@@ -116,6 +116,7 @@ class Emitter:
             config=self.config,
             license="\n\n".join(dict.fromkeys(source.license for source in sources if source.license)),
             changed=tuple(changed),
+            remarks=explained(markers),
             copy=copy,
             postponed=self._postponed(ordered),
             conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves)),
@@ -135,7 +136,7 @@ class Emitter:
         if any(isinstance(edit, Method) for variant in ordered for edit in variant.edits):
             return frozenset()
         text = "\n".join(self._source(variant).dedented for variant in ordered)
-        return missing_markers(self.bench.classes, text) - self.forced
+        return frozenset().union(*missing_markers(self.bench.classes, text).values()) - self.forced
 
     def _draft(self, parts: Parts, imports: Mapping[str, Import]) -> Draft:
         live_config = getattr(self.bench.live, "config", None)
