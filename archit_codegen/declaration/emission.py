@@ -89,7 +89,7 @@ class Emitter:
         plan = follow(self.plan(names), tuple(self._plans_of_others()))
         plan = with_moved_patterns(plan, self.bench.live, moves)
         copy, vendor = self.options.copy_user_code, self.options.vendor == "all"
-        configs = {config.base: config.name for config in self._configs}
+        configs = {} if self.config is None else self.config.by_base
         roots = [*self.options.roots]
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, vendor, configs, roots=roots)
         ordered = self._ordered(plan)
@@ -281,11 +281,8 @@ class Emitter:
             for ref, names in plan.present.items()
             if scope.get(ref.name) is self.bench.classes.get(ref, self)
         }
-        single = {
-            config.base.__name__: config.name
-            for config in self._configs
-            if scope.get(config.base.__name__) is config.base
-        }
+        configs = {} if self.config is None else self.config.by_base
+        single = {base.__name__: name for base, name in configs.items() if scope.get(base.__name__) is base}
         package = str(scope.get("__package__") or "")
         return Renames(present, single, package, documents_any_name(), unlisted(self.bench.live, plan))
 
