@@ -11,7 +11,8 @@ HEAD = """\
 # Speed
 
 Written by `make bench`; figures are ratios, so that they mean the same on any machine. Processor time, median of
-rounds in which everything is done in turns, in one process that has imported everything, on {versions}.
+rounds in which everything is done in turns, in one process that has imported everything.
+On {versions}.
 
 Each model is a class of transformers with its default config, on `meta`, with one embedding swapped for a module of
 the user's own.
