@@ -253,7 +253,8 @@ def module_paths(root: nn.Module) -> Mapping[int, str]:
 
 
 def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
-    if not hasattr(module, "all_tied_weights_keys"):
+    # Asked of every module, and `hasattr` of a module that has no such attribute raises and catches an error.
+    if "all_tied_weights_keys" not in vars(module) and not hasattr(type(module), "all_tied_weights_keys"):
         return None
     return tuple((getattr(module, "_tied_weights_keys", None) or {}).items())
 
