@@ -148,6 +148,7 @@ def _names(code: CodeType) -> set[str]:
     return names
 
 
+MEMBERS = (FunctionType, staticmethod, classmethod, property)
 # Of classes of which no method was patched.
 _as_declared: Remembered[bool] = Remembered()
 
@@ -155,7 +156,8 @@ _as_declared: Remembered[bool] = Remembered()
 def _patched(cls: type) -> Mapping[str, FunctionType]:
     if is_user_code(cls):
         return {}  # the text of a user's class is compared with its code when it is read
-    functions = [layer for value in list(vars(cls).values()) for layer in _every_layer(value)]
+    members = [value for value in list(vars(cls).values()) if isinstance(value, MEMBERS)]
+    functions = [layer for value in members for layer in _every_layer(value)]
     if _as_declared.get(cls, functions):
         return {}
     found = dict(_patched_methods(cls))
