@@ -12,7 +12,6 @@ from transformers.activations import ACT2FN
 from ..errors import InvalidDeclaration
 from .ecosystem import declared_fields
 from .inputs import LENGTH, InputsUnknown, make_inputs
-from .outputs import run
 from .relatives import default_pooling, family_of, input_embedding, optional_parts
 from .undisturbed import random_state, untouched
 
@@ -31,6 +30,7 @@ EMBEDDING = ("embedding_size", "word_embed_proj_dim", "d_embed", "emb_dim")
 DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "resid_pdrop", "resid_dropout", "dropout", "dropout_rate")
 NORM_EPS = ("layer_norm_eps", "layer_norm_epsilon", "norm_eps", "rms_norm_eps")
 ACTIVATION = ("hidden_act", "hidden_activation", "activation_function")
+STARTS = ("decoder_start_token_id", "bos_token_id", "pad_token_id")
 INPUTS = ("input_ids", "attention_mask")
 ANY = frozenset(("hidden_states", "attentions", "decoder_hidden_states", "decoder_attentions"))
 
@@ -43,6 +43,7 @@ class BaseFacts:
     own_prefix: bool  # whether the classes of this family give their base model another name, or none
     passed: tuple[tuple[str, str], ...]
     passes_mask: bool
+    decoder_start: str | None  # the first token that its decoder reads, where that has to be given the text as well
     optional_parts: tuple[str, ...]  # the children that `add_pooling_layer=False` leaves out
     experts: bool  # whether its file lets an experts implementation be set
     hidden_size: str
@@ -70,7 +71,10 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
     """Raises `InvalidDeclaration` where the model is no base model: it gives no hidden states from ``input_ids``."""
     config = base.config
     taken = inspect.signature(type(base).forward).parameters
-    outputs, note = _outputs(base, inputs)
+    given = text_inputs(base, inputs)
+    if given["input_ids"].is_meta:
+        given.pop("attention_mask", None)  # models look for padding in it, and on meta there is nothing to see
+    outputs, start, note = _outputs(base, given)
     states = None if outputs is None else outputs.last_hidden_state
     hidden = _of_value(config, HIDDEN, None if states is None else states.shape[-1])
     embedding = input_embedding(base)
@@ -84,6 +88,7 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
         own_prefix=family_of(type(base)).base_model_prefix != (base.base_model_prefix or "model"),
         passed=tuple((name, PASSED[name]) for name in PASSED if name in taken),
         passes_mask="attention_mask" in taken,
+        decoder_start=start,
         optional_parts=optional_parts(base),
         experts=type(base)._can_set_experts_implementation(),
         hidden_size=hidden,
@@ -103,8 +108,8 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
         declared=declared_fields(type(config)),  # type: ignore[arg-type]  # classes are hashable
         pooling=pooling,
         activation=activation,
-        by_token=None if states is None else states.shape[1] == _length(base, inputs),
-        causal=None if states is None or states.is_meta else _is_causal(base, inputs, states),
+        by_token=None if states is None else states.shape[1] == given["input_ids"].shape[1],
+        causal=None if states is None or states.is_meta else _is_causal(base, given, start, states),
         note=note,
     )
 
@@ -124,19 +129,40 @@ def text_inputs(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) 
         return {"input_ids": tokens}
 
 
-def _length(base: PreTrainedModel, inputs: Mapping[str, Any] | None) -> int:
-    return int(text_inputs(base, inputs)["input_ids"].shape[1])
+def with_decoder_inputs(base: PreTrainedModel, given: Mapping[str, Any], start: str | None) -> dict[str, Any]:
+    """The same inputs; a decoder that has to be given the text gets it one token later, after a start token."""
+    if start is None:
+        return dict(given)
+    tokens = given["input_ids"]
+    first = torch.full_like(tokens[:, :1], _value(base.config, start))
+    return {**given, "decoder_input_ids": torch.cat((first, tokens[:, :-1]), dim=1)}
 
 
-def _outputs(base: PreTrainedModel, inputs: Mapping[str, Any] | None) -> tuple[Any, str | None]:
-    """What the model gives for a small input, or why that is not known."""
+def run_on_text(base: PreTrainedModel, given: Mapping[str, Any]) -> tuple[Any, str | None]:
+    """What the model gives for a text, and the expression of its decoder's start token where the decoder does not read
+    the text by itself. Raises what the model raises."""
     try:
-        with untouched(base), random_state(0), torch.no_grad():
-            found = base.eval()(**text_inputs(base, inputs))
+        return _run(base, given), None
+    except Exception:
+        start = _first(base.config, STARTS, int)
+        if start is None or "decoder_input_ids" not in inspect.signature(type(base).forward).parameters:
+            raise
+        return _run(base, with_decoder_inputs(base, given, start)), start
+
+
+def _run(base: PreTrainedModel, given: Mapping[str, Any]) -> Any:
+    with untouched(base), random_state(0), torch.no_grad():
+        return base.eval()(**given)
+
+
+def _outputs(base: PreTrainedModel, given: Mapping[str, Any]) -> tuple[Any, str | None, str | None]:
+    """What the model gives for a small input and the start token of its decoder, or why that is not known."""
+    try:
+        found, start = run_on_text(base, given)
     except Exception as error:
         if any(parameter.is_meta for parameter in base.parameters()):
             what = f"the width of the hidden states of {type(base).__name__} was not measured"
-            return None, f"{what}: it does not run on the meta device"
+            return None, None, f"{what}: it does not run on the meta device"
         raise InvalidDeclaration(
             f"{type(base).__name__} gives no hidden states from input_ids alone ({type(error).__name__}: {error})."
         ) from error
@@ -146,21 +172,17 @@ def _outputs(base: PreTrainedModel, inputs: Mapping[str, Any] | None) -> tuple[A
             f"{type(base).__name__} is no base model that heads can stand on: its forward gives no last_hidden_state "
             f"of three dimensions."
         )
-    return found, None
+    return found, start, None
 
 
-def _is_causal(base: PreTrainedModel, inputs: Mapping[str, Any] | None, states: torch.Tensor) -> bool:
-    """Whether another last token leaves the states of all others as they are."""
-    changed = {name: value.clone() for name, value in text_inputs(base, inputs).items()}
-    last = changed["input_ids"][:1, -1]
-    changed["input_ids"] = changed["input_ids"][:1]
+def _is_causal(base: PreTrainedModel, given: Mapping[str, Any], start: str | None, states: torch.Tensor) -> bool:
+    """Whether another last token leaves the states of all others as they are. Both runs are of one batch and on one
+    path: kernels sum up in another order for other shapes, and experts have room for so many tokens of a batch."""
+    changed = {name: value.clone() for name, value in given.items()}
+    last = changed["input_ids"][:, -1]
     changed["input_ids"][:, -1] = torch.where(last > 0, last - 1, last + 1)
-    if "attention_mask" in changed:
-        changed["attention_mask"] = changed["attention_mask"][:1]
-    other = run(base, changed)["last_hidden_state"]
-    if other.shape != states[:1].shape:
-        return False
-    return bool(torch.allclose(other[:, :-1], states[:1, :-1], rtol=1e-3, atol=1e-5))
+    other = _run(base, with_decoder_inputs(base, changed, start)).last_hidden_state
+    return bool(torch.allclose(other[:, :-1], states[:, :-1], rtol=1e-3, atol=1e-5))
 
 
 # --- expressions

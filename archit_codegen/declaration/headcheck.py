@@ -11,7 +11,7 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from archit_codegen.declaration import building
-from archit_codegen.declaration.basefacts import BaseFacts, text_inputs
+from archit_codegen.declaration.basefacts import BaseFacts, text_inputs, with_decoder_inputs
 from archit_codegen.declaration.loading import find_class, isolated_registries, load_package, one_line, unload_package
 from archit_codegen.declaration.outputs import compare, run
 from archit_codegen.declaration.relatives import base_of
@@ -66,7 +66,7 @@ class HeadComparison(Comparison):
     """The live base model against the one that a head class builds for itself."""
 
     def __init__(self, base: PreTrainedModel, root: type[nn.Module], facts: BaseFacts, class_name: Any) -> None:
-        self.task_class, self.base = root, base
+        self.task_class, self.base, self.facts = root, base, facts
         built = self.built_task("meta").base_model
         # Most heads build their base model without its pooler.
         lacking = any(built._modules.get(n) is None or base._modules.get(n) is None for n in facts.optional_parts)
@@ -91,8 +91,8 @@ class HeadComparison(Comparison):
             yield reason
             return
         given = text_inputs(self.base, inputs)
-        model = self.loaded_model()
-        self.compare_outputs(model, Expected(given, run(self.live, given)), "")
+        model, whole = self.loaded_model(), with_decoder_inputs(self.base, given, self.facts.decoder_start)
+        self.compare_outputs(model, Expected(whole, run(self.live, whole)), "")
         yield from self.compare_task(task, given)
 
     def compare_task(self, task: str, inputs: Mapping[str, Any]) -> Iterator[str]:

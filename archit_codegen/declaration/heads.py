@@ -133,6 +133,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "passed": [(name, kind) for name, kind in facts.passed if name not in CACHED],
         "cached": facts.passed,
         "passes_mask": facts.passes_mask,
+        "decoder_start": facts.decoder_start and f"self.{facts.decoder_start}",
         "takes_embeddings": any(name == "inputs_embeds" for name, _ in facts.passed),
         "hidden_size": facts.hidden_size,
         "embedding_size": facts.embedding_size,

@@ -20,14 +20,28 @@ def base_of(live: nn.Module) -> PreTrainedModel:
     """
     if not isinstance(live, PreTrainedModel):
         raise InvalidDeclaration(f"Heads need a model of transformers, and {type(live).__name__} is none.")
-    found = live.base_model
-    if not isinstance(found, PreTrainedModel):
+    base = live.base_model
+    if not isinstance(base, PreTrainedModel):
         raise InvalidDeclaration(f"{type(live).__name__} holds no base model of transformers below its head.")
-    base: PreTrainedModel = found
-    parameters = list(inspect.signature(type(base).forward).parameters)
-    if "input_ids" not in parameters:
+    # Some models hold theirs under another name than that of their family, or inside a wrapper.
+    while base.get_output_embeddings() is not None or not _takes_text(base):
+        below = model_below(base)
+        if below is None:
+            break
+        base = below
+    if not _takes_text(base):
         raise InvalidDeclaration(f"Heads are for models of text, and {type(base).__name__} takes no input_ids.")
     return base
+
+
+def _takes_text(model: PreTrainedModel) -> bool:
+    return "input_ids" in inspect.signature(type(model).forward).parameters
+
+
+def model_below(model: PreTrainedModel) -> PreTrainedModel | None:
+    """The one child that is a model of transformers itself."""
+    found = [child for child in model.children() if isinstance(child, PreTrainedModel)]
+    return found[0] if len(found) == 1 else None
 
 
 def family_of(cls: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -11,7 +12,8 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..declaration.basefacts import text_inputs
 from ..declaration.outputs import run
-from ..errors import ArchitError
+from ..declaration.relatives import base_of, model_below
+from ..errors import ArchitError, InvalidDeclaration
 from .rendering import Rendered, on_live_base
 
 NATIVE = {
@@ -41,14 +43,17 @@ def adopt(native: PreTrainedModel, task: str, rendered: Rendered, config: PreTra
         Disagreement: the heads have other weights, or compute something else; says what.
     """
     native.eval()
+    base = base_below(native)
+    if type(base).__name__ != rendered.base_name:
+        raise Disagreement(f"it stands on another base model, {type(base).__name__}")
     reasons: list[str] = []
     for options in _options(task, config):
         own = copy.deepcopy(config)
         for name, value in options.items():
             setattr(own, name, value)
         try:
-            model = on_live_base(rendered, _base_of(native), own).eval()
-            _copy_head(native, model)
+            model = on_live_base(rendered, base, own).eval()
+            _copy_head(_head_weights(native, base), _head_weights(model, base))
             _compare(native, model, task)
         except Disagreement as error:
             reasons.append(str(error))
@@ -67,32 +72,57 @@ def _options(task: str, config: PreTrainedConfig) -> Iterator[dict[str, Any]]:
             yield {"head_pooling": pooling, "head_activation": activation}
 
 
-def _base_of(native: PreTrainedModel) -> PreTrainedModel:
-    base = native.base_model
-    if base is native or not isinstance(base, PreTrainedModel):
+def base_below(native: PreTrainedModel) -> PreTrainedModel:
+    """The base model that a class of transformers has its head on.
+
+    Raises:
+        Disagreement: it holds none.
+    """
+    try:
+        base = base_of(native)
+    except InvalidDeclaration as error:
+        raise Disagreement(str(error)) from error
+    below = model_below(native) if base is native else base
+    if below is None:
         raise Disagreement(f"{type(native).__name__} holds no base model under {native.base_model_prefix!r}")
-    return base
+    return below
 
 
-def _copy_head(native: PreTrainedModel, model: PreTrainedModel) -> None:
-    """Pairs the weights by shape, those of one shape in order. A bias that only we have becomes zero."""
-    theirs, ours = _head_weights(native), _head_weights(model)
-    for name, weight in ours.items():
-        match = next((key for key, other in theirs.items() if other.shape == weight.shape), None)
-        with torch.no_grad():
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """A weight of a head: its name in its layer, and what kind of layer of torch that is."""
+
+    parameter: nn.Parameter
+    name: str
+    layer: str
+
+
+def _copy_head(theirs: dict[str, _Weight], ours: dict[str, _Weight]) -> None:
+    """Pairs the weights of one shape, those of the same kind of layer first. A bias that only we have becomes zero."""
+    left = dict(ours)
+    for key in (lambda w: (w.layer, w.name, w.parameter.shape), lambda w: (w.name, w.parameter.shape)):
+        for path, weight in list(left.items()):
+            match = next((other for other, found in theirs.items() if key(found) == key(weight)), None)
             if match is not None:
-                weight.copy_(theirs.pop(match))
-            elif name.endswith("bias"):
-                weight.zero_()
-            else:
-                raise Disagreement(f"its head has no weight like our {name} {list(weight.shape)}")
+                with torch.no_grad():
+                    left.pop(path).parameter.copy_(theirs.pop(match).parameter)
+    for path, weight in left.items():
+        if weight.name != "bias":
+            raise Disagreement(f"its head has no weight like our {path} {list(weight.parameter.shape)}")
+        nn.init.zeros_(weight.parameter)
     if theirs:
         raise Disagreement(f"its head has weights that ours has not: {', '.join(theirs)}")
 
 
-def _head_weights(model: PreTrainedModel) -> dict[str, nn.Parameter]:
-    below = {id(parameter) for parameter in model.base_model.parameters()}
-    return {name: parameter for name, parameter in model.named_parameters() if id(parameter) not in below}
+def _head_weights(model: PreTrainedModel, base: PreTrainedModel) -> dict[str, _Weight]:
+    below = {id(parameter) for parameter in base.parameters()}
+    found = {}
+    for path, parameter in model.named_parameters():
+        if id(parameter) not in below:
+            owner, _, name = path.rpartition(".")
+            kind = next(cls for cls in type(model.get_submodule(owner)).__mro__ if cls.__module__.startswith("torch."))
+            found[path] = _Weight(parameter, name, kind.__name__)
+    return found
 
 
 def _compare(native: PreTrainedModel, model: PreTrainedModel, task: str) -> None:

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from archit_codegen.declaration.relatives import native_class_for
 from archit_codegen.errors import ArchitError
-from archit_codegen.instantiation.native import NATIVE, Disagreement, adopt
+from archit_codegen.instantiation.native import NATIVE, Disagreement, adopt, base_below
 from archit_codegen.instantiation.rendering import render_task
 from tests.heads.bases import Base, NoSmallModel, inputs_of, small_config, small_model
 from tests.heads.cells import Cell
@@ -44,12 +44,14 @@ def agreement(native_class: type[PreTrainedModel], config: Any, task: str) -> tu
         config.num_labels = 2  # of some classes, the width of their head
     if getattr(config, "pad_token_id", 0) is None:
         config.pad_token_id = 0  # without one, a classifier over the last token takes one text at a time
+    if config.is_encoder_decoder and getattr(config, "decoder_start_token_id", None) is None:
+        config.decoder_start_token_id = config.pad_token_id  # as the configs of checkpoints have it
     if task == "causal-lm" and getattr(config, "is_decoder", None) is False:
         config.is_decoder = True
     native = small_model(native_class, config)
     try:
         own = copy.deepcopy(config)
-        rendered = render_task(task, native.base_model, None)
+        rendered = render_task(task, base_below(native), None)
         rendered.complete(own, task)
         ours = adopt(native, task, rendered, own)
     except Disagreement as error:
@@ -98,4 +100,11 @@ def compared(native: Any, ours: Any, task: str, inputs: dict[str, torch.Tensor])
     if not unequal:
         return EQUAL, said
     far = [n for n in unequal if not torch.allclose(expected[n], found[n], rtol=1e-4, atol=1e-5)]
+    if far == ["loss"] and task == "causal-lm" and torch.equal(expected.loss, unshifted(expected.logits, given)):
+        return OTHER, "logits are equal; its loss is that of the same token, not of the next one"
     return (OTHER, f"{', '.join(far)} are others") if far else (CLOSE, f"{', '.join(unequal)} differ in the last bits")
+
+
+def unshifted(logits: torch.Tensor, given: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The loss of each token's logits for the label in the same place."""
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), given["labels"].flatten())

@@ -11,6 +11,7 @@ import transformers
 from transformers import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
+from archit_codegen.declaration.basefacts import run_on_text
 from tests.models import liven
 from tests.zoo.discovery import TooSlow, reason, time_limit
 from tests.zoo.shrink import Rung, rungs, shrink
@@ -98,11 +99,10 @@ def small_config(cls: type[PreTrainedModel]) -> Any:
     return config
 
 
-@torch.no_grad()
 def no_states(model: PreTrainedModel) -> str:
     """Why the model gives no hidden states from a text; empty if it does."""
     try:
-        outputs = model(input_ids=inputs_of(model.config)["input_ids"])
+        outputs, _ = run_on_text(model, {"input_ids": inputs_of(model.config)["input_ids"]})
     except Exception as error:
         return f"does not run on input_ids alone: {reason(error)}"
     states = getattr(outputs, "last_hidden_state", None)

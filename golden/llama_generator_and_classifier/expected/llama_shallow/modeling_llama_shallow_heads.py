@@ -55,12 +55,16 @@ def pool_sequence(outputs, attention_mask, pooling):
         if outputs.get("pooler_output") is None:
             raise ValueError("`config.head_pooling` is 'pooler', and the model has no pooler.")
         return outputs.pooler_output
-    hidden_states = outputs.last_hidden_state
+    return pool_tokens(outputs.last_hidden_state, attention_mask, pooling)
+
+
+def pool_tokens(states, attention_mask, pooling):
+    """The same of states, or scores, of tokens `(batch_size, sequence_length, size)`."""
     if attention_mask is None:
-        attention_mask = torch.ones(hidden_states.shape[:2], device=hidden_states.device)
+        attention_mask = torch.ones(states.shape[:2], device=states.device)
     mask = attention_mask != 0
     if pooling == "mean":
-        total = hidden_states.masked_fill(~mask.unsqueeze(-1), 0).sum(1)
+        total = states.masked_fill(~mask.unsqueeze(-1), 0).sum(1)
         return total / mask.sum(1, keepdim=True).clamp(min=1).to(total.dtype)
     positions = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)
     if pooling == "first":
@@ -69,7 +73,7 @@ def pool_sequence(outputs, attention_mask, pooling):
         chosen = positions.masked_fill(~mask, 0).amax(1)
     else:
         raise ValueError(f"`config.head_pooling` has to be 'pooler', 'first', 'mean' or 'last', not {pooling!r}.")
-    return hidden_states[torch.arange(len(chosen), device=chosen.device), chosen]
+    return states[torch.arange(len(chosen), device=chosen.device), chosen]
 
 
 class LlamaCausalLMHeadShallow(nn.Module):
@@ -231,8 +235,13 @@ class LlamaForSequenceClassificationShallow(LlamaPreTrainedModelShallow):
             inputs_embeds=inputs_embeds,
             **kwargs,
         )
-        pooled_output = pool_sequence(outputs, attention_mask, self.config.head_pooling)
-        logits = self.sequence_classifier(pooled_output, attention_mask)
+        if self.config.head_pooling == "last":
+            # Every token is scored, and the last one picked, as decoders of transformers do
+            logits = self.sequence_classifier(outputs.last_hidden_state, attention_mask)
+            logits = pool_tokens(logits, attention_mask, "last")
+        else:
+            pooled_output = pool_sequence(outputs, attention_mask, self.config.head_pooling)
+            logits = self.sequence_classifier(pooled_output, attention_mask)
 
         loss = None
         if labels is not None:
