@@ -23,6 +23,7 @@ from .misread import misread_names
 from .nativetypes import asked_for
 from .package import Package
 from .relatives import base_of, with_pooler
+from .sourcefile import one_run
 from .textcheck import check_files
 from .validate import Patches, Validation, validate
 from .workbench import Workbench
@@ -32,6 +33,7 @@ UNPROVED = "nothing was proved: the package was compiled without validation"
 Opened = tuple[Workbench, Delta]
 
 
+@one_run()
 def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> Difference:
     """What was changed on ``live`` since its class built it.
 
@@ -48,6 +50,7 @@ def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modifi
     return Difference(bench.declared.__name__, changes, classes)
 
 
+@one_run()
 def compile_model(
     live: nn.Module,
     declared: type | None = None,
@@ -112,6 +115,7 @@ def options_of(name: str, suffix: str, user_code: str, vendor: str) -> Options:
     return Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
 
 
+@one_run()
 def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
     """A live model with what was changed on it; ``changed`` tells that there has to be something.
 
@@ -127,6 +131,7 @@ def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> O
     return bench, delta
 
 
+@one_run()
 def packaged(
     model: Opened, options: Options, inputs: Mapping[str, Any] | None, others: Sequence[Opened] = ()
 ) -> tuple[Package, Emitted]:
@@ -143,6 +148,7 @@ def _declared(bench: Workbench) -> str:
     return f"{bench.declared.__module__}:{bench.declared.__qualname__}"
 
 
+@one_run()
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
     """Print the source of the new classes, and of the user's own; the config class is left out.
 
