@@ -255,12 +255,14 @@ class Emitter:
 
     def _modular(self, ordered: Sequence[Variant], texts: Sequence[str], bindings: Bindings) -> Iterator[str]:
         """The variants as small subclasses; classes whose text has to stand in the file, and the user's, in full."""
-        origins = {variant.name: variant.origin.name for variant in ordered}
+        small = {v for v in ordered if v.origin.module.startswith("transformers.") and v.origin not in self.forced}
+        origins = {variant.name: variant.origin.name for variant in ordered if variant in small}
+        full = [variant.name for variant in ordered if variant not in small]
         for variant, text in zip(ordered, texts, strict=True):
-            if variant.origin.module.startswith("transformers.") and variant.origin not in self.forced:
+            if variant in small:
                 source = self._source(variant)
                 scope = module_scope(self.bench.objects[variant.code.key])
-                yield bindings.bind(subclass(source.dedented, text, origins), scope, source.file, GIVEN)
+                yield bindings.bind(subclass(source.dedented, text, origins, full), scope, source.file, GIVEN)
             else:
                 yield text
 
