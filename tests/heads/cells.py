@@ -1,14 +1,20 @@
 """One base model and one task: is the head emitted, does it run, learn, save and load?"""
 
+import ast
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
+import transformers
 from transformers import PreTrainedModel
 
 import archit_codegen as archit
+from archit_codegen.declaration.basefacts import base_facts
 from archit_codegen.declaration.headcheck import config_for
+from archit_codegen.declaration.headed import standing_alone
 from archit_codegen.declaration.tasks import TASKS
 from tests.heads.bases import Base, NoSmallModel, inputs_of, no_states, small_config, small_model
 from tests.heads.labels import HEADS, labelled
@@ -27,6 +33,7 @@ class Cell:
     task: str
     outcome: str
     text: str = ""
+    judged: str = ""  # the fingerprint of the heads that were judged
 
 
 def cells(base: Base) -> Iterator[Cell]:
@@ -55,6 +62,28 @@ def cells(base: Base) -> Iterator[Cell]:
     found += tried(base, causal(base, model), ["causal-lm"])
     for task, (outcome, text) in zip([*together, "causal-lm"], found, strict=True):
         yield Cell(base.model_type, base.cls.__name__, task, outcome, text)
+
+
+@cache
+def fingerprint(base: Base) -> str:
+    """A hash of the syntax tree of all heads for this base model, or of why there are none; and of the version of
+    transformers that they stand on. What was judged under the same one need not be judged again."""
+    try:
+        with time_limit(SECONDS):
+            model = small_model(base.cls, small_config(base.cls))
+            said = no_states(model) or "\n".join(emitted(base, model, task) for task in TASKS)
+    except (NoSmallModel, TooSlow, Exception) as error:
+        said = reason(error)
+    return hashlib.sha256(f"{transformers.__version__}\n{said}".encode()).hexdigest()[:16]
+
+
+def emitted(base: Base, model: PreTrainedModel, task: str) -> str:
+    try:
+        live = causal(base, model) if task == "causal-lm" else model
+        text = standing_alone(type(live), base_facts(live, inputs_of(live.config)), {task: None}, None).text
+    except archit.ArchitError as error:
+        return str(error)
+    return ast.dump(ast.parse(text))
 
 
 def causal(base: Base, model: PreTrainedModel) -> PreTrainedModel:
