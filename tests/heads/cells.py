@@ -14,13 +14,15 @@ from transformers import PreTrainedModel
 import archit_codegen as archit
 from archit_codegen.declaration.basefacts import base_facts
 from archit_codegen.declaration.headcheck import config_for
-from archit_codegen.declaration.headed import standing_alone
+from archit_codegen.declaration.heads import BaseNames, heads_file
+from archit_codegen.declaration.relatives import family_of
 from archit_codegen.declaration.tasks import TASKS
 from tests.heads.bases import Base, NoSmallModel, inputs_of, no_states, small_config, small_model
 from tests.heads.labels import HEADS, labelled
 from tests.zoo.discovery import TooSlow, reason, time_limit
 
 DONE, NO_BASE, REFUSED, FAILED = "done", "no base", "refused", "failed"
+CAUSAL = "causal-lm"
 SECONDS = 120
 
 
@@ -55,12 +57,13 @@ def cells(base: Base) -> Iterator[Cell]:
     except (TooSlow, Exception) as error:
         yield from all_are(NO_BASE, reason(error))
         return
-    together = [task for task in TASKS if task != "causal-lm"]
+    together, causal_too = divided(base, model)
     found = tried(base, model, together)
     if found[0][0] in (REFUSED, FAILED) and len(set(found)) == 1:  # one of them stopped all
         found = [tried(base, model, [task])[0] for task in together]
-    found += tried(base, causal(base, model), ["causal-lm"])
-    for task, (outcome, text) in zip([*together, "causal-lm"], found, strict=True):
+    if CAUSAL not in together:
+        together, found = [*together, CAUSAL], found + tried(base, causal_too, [CAUSAL])
+    for task, (outcome, text) in zip(together, found, strict=True):
         yield Cell(base.model_type, base.cls.__name__, task, outcome, text)
 
 
@@ -71,28 +74,32 @@ def fingerprint(base: Base) -> str:
     try:
         with time_limit(SECONDS):
             model = small_model(base.cls, small_config(base.cls))
-            said = no_states(model) or "\n".join(emitted(base, model, task) for task in TASKS)
+            together, causal_too = divided(base, model)
+            said = no_states(model) or emitted(model, together) + emitted(causal_too, [CAUSAL])
     except (NoSmallModel, TooSlow, Exception) as error:
         said = reason(error)
     return hashlib.sha256(f"{transformers.__version__}\n{said}".encode()).hexdigest()[:16]
 
 
-def emitted(base: Base, model: PreTrainedModel, task: str) -> str:
+def emitted(model: PreTrainedModel, tasks: list[str]) -> str:
     try:
-        live = causal(base, model) if task == "causal-lm" else model
-        text = standing_alone(type(live), base_facts(live, inputs_of(live.config)), {task: None}, None).text
+        facts, name = base_facts(model, inputs_of(model.config)), type(model).__name__
+        names = BaseNames(name, family_of(type(model)).__name__, name.removesuffix("Model"), "", ())
+        return ast.dump(ast.parse("\n".join(heads_file(dict.fromkeys(tasks), facts, names).texts)))
     except archit.ArchitError as error:
-        return str(error)
-    return ast.dump(ast.parse(text))
+        return str(error) if len(tasks) == 1 else "".join(emitted(model, [task]) for task in tasks)
 
 
-def causal(base: Base, model: PreTrainedModel) -> PreTrainedModel:
-    """The same, with tokens that see only those before them where the config can say so."""
+def divided(base: Base, model: PreTrainedModel) -> tuple[list[str], PreTrainedModel]:
+    """The tasks that the model can be tried on together, and the one for causal language modelling: where the config
+    can say so, another, whose tokens see only those before them."""
+    others = [task for task in TASKS if task != CAUSAL]
     if getattr(model.config, "is_decoder", None) is not False:
-        return model
+        is_causal = not no_states(model) and base_facts(model, inputs_of(model.config)).causal is not False
+        return [*others, CAUSAL] if is_causal else others, model
     config = small_config(base.cls)
     config.is_decoder = True
-    return small_model(base.cls, config)
+    return others, small_model(base.cls, config)
 
 
 def tried(base: Base, model: PreTrainedModel, tasks: list[str]) -> list[tuple[str, str]]:
