@@ -1,7 +1,8 @@
 """Text that transformers searches a modelling file for, to decide which implementations may be set."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -14,35 +15,37 @@ from .values import class_ref
 
 EXPERTS = "@use_experts_implementation"
 ATTENTION = "ALL_ATTENTION_FUNCTIONS.get_interface("
+WHAT = {EXPERTS: "experts", ATTENTION: "attention"}
 ATTENTION_CLASS = re.compile(r"^class \w*Attention\w*\(nn\.Module\):", re.MULTILINE)
 
 
-def missing_markers(classes: Mapping[ClassRef, type], text: str) -> frozenset[ClassRef]:
-    """The classes of the live model whose text has to stand in the emitted file, and does not.
+def missing_markers(classes: Mapping[ClassRef, type], text: str) -> Mapping[str, frozenset[ClassRef]]:
+    """The markers that the emitted file lacks, each with the classes of the live model in whose text it stands.
 
     A mixture-of-experts class that is imported rather than emitted falls back to eager without an error, and a file
     with an attention class but no look-up of the interface refuses every attention implementation.
     """
-    wanted: set[ClassRef] = set()
-    if EXPERTS not in text:
-        wanted |= _with_marker(classes, EXPERTS)
-    if ATTENTION_CLASS.search(text) and ATTENTION not in text:
-        wanted |= _with_marker(classes, ATTENTION)
-    return frozenset(wanted)
+    wanted = {EXPERTS: EXPERTS not in text}
+    wanted[ATTENTION] = ATTENTION not in text and ATTENTION_CLASS.search(text) is not None
+    found = {marker: frozenset(_with_marker(classes, marker)) for marker, missing in wanted.items() if missing}
+    return {marker: having for marker, having in found.items() if having}
 
 
-def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> set[ClassRef]:
-    found = set()
+def explained(markers: Iterable[str]) -> tuple[str, ...]:
+    """Lines of a header that hold the markers, where no class that has one can stand in the file."""
+    return tuple(
+        f"Classes used here have `{marker}`: transformers looks for that, to learn which {WHAT[marker]} may be set."
+        for marker in markers
+    )
+
+
+def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> Iterator[ClassRef]:
     for ref, cls in classes.items():
-        if ref.module.partition(".")[0] == "torch":
+        if ref.module.partition(".")[0] == "torch" or cls is PreTrainedModel:  # which does the looking
             continue
-        try:
-            text = class_text(cls).text
-        except SourceUnavailable:
-            continue
-        if marker in text:
-            found.add(ref)
-    return found
+        with suppress(SourceUnavailable):
+            if marker in class_text(cls).text:
+                yield ref
 
 
 def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:

@@ -1,0 +1,102 @@
+"""What the benchmarks measure is what they say; no time is asserted."""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import transformers as tf
+from torch import nn
+
+import archit_codegen
+from benchmarks import clock, results
+from benchmarks.caches import KEPT, OF_TEXTS
+from benchmarks.floor import floor_of
+from benchmarks.models import CASES, swap
+from benchmarks.parts import ScaledEmbedding
+from benchmarks.stages import STAGES, stage_seconds
+from tests.small import SHAPE, TEXT
+
+
+@pytest.fixture
+def live() -> nn.Module:
+    with torch.device("meta"):
+        model = tf.LlamaForCausalLM(tf.LlamaConfig(**TEXT, num_key_value_heads=1, tie_word_embeddings=True))
+    swap(model, "model.embed_tokens")
+    return model.eval()
+
+
+def test_the_floor_is_measured_on_the_classes_that_become_variants(live: nn.Module) -> None:
+    floor = floor_of(live)
+    heads = [text.partition("(")[0].rpartition(" ")[2] for text in floor.originals]
+    assert sorted(heads) == ["LlamaForCausalLM", "LlamaModel", "LlamaPreTrainedModel"]
+    assert len(floor.emitted) == 4 and "class ScaledEmbedding" in "".join(floor.emitted)
+    assert [module.code for module in floor.parse()] == list(floor.originals)
+
+
+def test_the_floor_formats_the_emitted_text_once(live: nn.Module) -> None:
+    floor = floor_of(live)
+    assert floor.format() == list(floor.emitted)  # nothing changes: that is where black stops after one pass
+
+
+def test_the_floor_builds_the_declared_class(live: nn.Module) -> None:
+    built = floor_of(live).build()
+    assert type(built) is tf.LlamaForCausalLM and type(built.model.embed_tokens) is nn.Embedding
+    assert {parameter.device.type for parameter in built.parameters()} == {"meta"}
+    assert built.config.num_hidden_layers == SHAPE["num_hidden_layers"]
+
+
+def test_the_swapped_embedding_keeps_the_weights(live: nn.Module) -> None:
+    embedding = live.get_submodule("model.embed_tokens")
+    assert type(embedding) is ScaledEmbedding and embedding.weight is live.get_submodule("lm_head").weight
+
+
+def test_there_are_twelve_models() -> None:
+    assert len({case.cls for case in CASES}) == len({case.title for case in CASES}) == 12
+
+
+def modules() -> Iterator[str]:
+    for found in pkgutil.walk_packages(archit_codegen.__path__, "archit_codegen."):
+        if not found.name.endswith("__main__"):
+            yield found.name
+
+
+def test_every_cache_of_the_compiler_is_forgotten_or_known_to_stay() -> None:
+    """A cache over texts that no round forgets would make the second compile of a model look faster than the first."""
+    for name in modules():
+        for value in vars(importlib.import_module(name)).values():
+            home = getattr(value, "__module__", "")
+            if hasattr(value, "cache_clear") and home == name and value not in OF_TEXTS:
+                assert home.removeprefix("archit_codegen.") in KEPT, f"{home}.{value.__name__}"
+
+
+def test_the_shares_of_the_stages_are_those_of_the_whole(live: nn.Module) -> None:
+    def compile_it() -> None:
+        archit_codegen.compile_model(live, name="tiny_x", suffix="WithX")
+
+    taken = stage_seconds(compile_it)
+    assert taken.keys() == {*STAGES, "other"} and all(seconds > 0 for seconds in taken.values())
+    assert sum(clock.shares(taken).values()) == pytest.approx(1)
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    assert clock.ratio([2, 30, 4], [1, 10, 2]) == 2  # the slow second round slows both
+
+
+def test_works_are_done_in_turns_and_caches_are_forgotten_before_each() -> None:
+    done: list[str] = []
+    works = {name: lambda name=name: done.append(name) for name in "ab"}
+    times = clock.in_turns(works, 2, lambda: done.append("-"))
+    assert done == ["-", "a", "-", "b", "-", "a", "-", "b"]
+    assert [len(found) for found in times.values()] == [2, 2]
+
+
+def test_results_keep_other_sections(tmp_path: Path) -> None:
+    file = tmp_path / "speed.json"
+    results.keep("a", {"x": 1.23456}, file)
+    results.keep("b", [0.0001239, 5], file)
+    assert json.loads(file.read_text()) == {"a": {"x": 1.23}, "b": [0.000124, 5]}
+    assert results.read(file)["a"] == {"x": 1.23} and [path.name for path in tmp_path.iterdir()] == ["speed.json"]
