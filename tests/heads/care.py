@@ -81,6 +81,8 @@ CARE: Mapping[str, Mapping[str, Any]] = {
     "qwen2_5_vl_text": QWEN,
     "qwen2_vl": below(**QWEN),
     "qwen2_vl_text": QWEN,
+    # positions that want texts of one length when they are trained
+    "reformer": {"axial_pos_embds": False, "attn_layers": ["local", "local"]},
     # vocabularies
     "chameleon": {"vocabulary_map": {"<image>": 4, "IMGIMGA": 5}},
     "emu3": {"vocabulary_map": {"<image>": 4}},

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -135,7 +136,7 @@ def learn(model: PreTrainedModel, root: Any, task: str) -> None:
     if task == "multi-task":
         config.heads = HEADS
     trained = root(config).train()
-    loss = trained(**labelled(task, inputs_of(config))).loss
+    loss = trained(**labelled(task, said_to_be_text(model, inputs_of(config)))).loss
     assert loss is not None and torch.isfinite(loss), f"the loss is {loss}"
     loss.backward()
     below = {id(parameter) for parameter in trained.base_model.parameters()}
@@ -144,3 +145,11 @@ def learn(model: PreTrainedModel, root: Any, task: str) -> None:
     assert not without, f"no gradient reaches {without[:3]}"
     reached = [parameter for parameter in trained.base_model.parameters() if parameter.grad is not None]
     assert reached, "no gradient reaches the base model"
+
+
+def said_to_be_text(model: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Some models of several kinds of input want to be told of each token, when they are trained, what it is."""
+    kinds = "mm_token_type_ids"
+    if kinds not in inspect.signature(type(model).forward).parameters:
+        return inputs
+    return {**inputs, kinds: torch.zeros_like(inputs["input_ids"])}
