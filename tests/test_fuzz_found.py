@@ -16,7 +16,6 @@ FOUND: list[tuple[str, list[tuple[str, int]]]] = [
         "afmoe.AfmoeForCausalLM",
         [("activation_swapped", 0), ("low_rank_adapters_around", 6), ("inside_a_container", 1)],
     ),
-    # A second package of one name, while the conversions of the first are registered.
     ("mimi.MimiEncoderModel", [("norm_eps", 1), ("linear_swapped", 2), ("layer_appended", 1)]),
 ]
 SEED, SEQUENCES = 1, 5
