@@ -22,6 +22,7 @@ from .headed import Heads, bare_parts, wanted_heads, with_heads
 from .literal import check_identifier
 from .package import Package
 from .relatives import base_of, with_pooler
+from .sourcefile import one_run
 from .textcheck import check_files
 from .validate import Patches, Validation, validate
 from .workbench import Workbench
@@ -31,6 +32,7 @@ UNPROVED = "nothing was proved: the package was compiled without validation"
 Opened = tuple[Workbench, Delta]
 
 
+@one_run()
 def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> Difference:
     """What was changed on ``live`` since its class built it.
 
@@ -47,6 +49,7 @@ def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modifi
     return Difference(bench.declared.__name__, changes, classes)
 
 
+@one_run()
 def compile_model(
     live: nn.Module,
     declared: type | None = None,
@@ -111,6 +114,7 @@ def options_of(name: str, suffix: str, user_code: str, vendor: str) -> Options:
     return Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
 
 
+@one_run()
 def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
     """A live model with what was changed on it; ``changed`` tells that there has to be something.
 
@@ -126,6 +130,7 @@ def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> O
     return bench, delta
 
 
+@one_run()
 def packaged(
     model: Opened, options: Options, inputs: Mapping[str, Any] | None, others: Sequence[Opened] = ()
 ) -> tuple[Package, Emitted]:
@@ -142,6 +147,7 @@ def _declared(bench: Workbench) -> str:
     return f"{bench.declared.__module__}:{bench.declared.__qualname__}"
 
 
+@one_run()
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
     """Print the source of the new classes, and of the user's own; the config class is left out.
 
