@@ -98,7 +98,7 @@ def compile_model(
         return package
     parts, origins = (_bare_parts(live, options), {}) if emitted is None else (emitted.parts, emitted.origins)
     folder = None if templates is None else Path(templates).resolve()
-    headed = with_heads(live, parts, origins, options.suffix, tasks, folder, inputs)
+    headed = with_heads(live, model[1], parts, origins, options.suffix, tasks, folder, inputs)
     if validation:
         checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
     else:

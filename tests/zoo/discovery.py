@@ -104,7 +104,7 @@ def reason(error: Exception) -> str:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Of processor time, so that a busy machine changes no result. Only in the main thread: signals arrive nowhere
+    """Of processor time: how busy the machine is decides nothing. Only in the main thread: signals arrive nowhere
     else."""
 
     def stop(signum: int, frame: object) -> None:
