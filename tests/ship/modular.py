@@ -28,13 +28,15 @@ full classes are compared with: modules and attributes of the tree, names and va
 hidden states and attentions, and again after saving and loading (`tests/judge.py`; `tests/ship/test_vendor.py` does it
 in `make ship`). Beyond that, each file is judged as text against the full classes whenever a package is made.
 
-The last column is transformers' own converter. It writes a file for the repository of transformers, where a model is
-named by a prefix, so that the names of the classes were first written in that style (`BertLayerWithAdapter` as
-`BertAdapterLayer`), the declared class left as the only base class, and an empty subclass put in for each class that
-is used as it is (`class BertAdapterEmbeddings(BertEmbeddings): pass`); afterwards the names were written back. What it
-wrote was compared in the same way. Where it says otherwise: the converter makes one class of each, and cannot keep a
-changed layer beside an unchanged one; it looks for one config, by the name of the model; or it puts a class before
-its base class.
+The last column is transformers' own converter, of the development version 5.16. It writes a file for the repository of
+transformers, where a model is named by a prefix, so that the names of the classes were first written in that style
+(`BertLayerWithAdapter` as `BertAdapterLayer`), imports from transformers as relative ones, the declared class left as
+the only base class, and an empty subclass put in for each class that is used as it is
+(`class BertAdapterEmbeddings(BertEmbeddings): pass`); afterwards the names were written back. What it wrote was
+compared in the same way. Where it says otherwise, the converter makes one class of each, and cannot keep a changed
+layer beside an unchanged one; or looks for one config, by the name of the model; or puts a class before its base class.
+
+`python -m tests.ship.modular UTILS` writes this page, with the converter in the folder `utils` of a checkout.
 
 | surgery | lines, full | lines, modular | its classes build the live model | so do those that the converter writes |
 |---|--:|--:|---|---|
@@ -97,6 +99,7 @@ def with_prefix(text: str, before: str, after: str, suffix: str) -> str:
     bases = rf"(?m)^class {before}(\w*?){suffix}(\d*)\({before}\w*{suffix}\d*, ({before}\w+)\):"
     text = re.sub(bases, rf"class {before}\1{suffix}\2(\3):", text)
     text = re.sub(rf"\b{before}(\w*?){suffix}(\d*)\b", rf"{after}\1\2", text)
+    text = re.sub(r"(?m)^from transformers import", "from ... import", text)
     tree = ast.parse(text)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     taken = {node.name for node in classes} | {ast.unparse(base) for node in classes for base in node.bases}
