@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from ..errors import SourceUnavailable
 from .edits import Plan
 from .ir import ClassRef
+from .livesource import files_of_class
 from .source import class_text
 from .values import class_ref
 
@@ -32,17 +33,18 @@ def missing_markers(classes: Mapping[ClassRef, type], text: str) -> frozenset[Cl
 
 
 def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> set[ClassRef]:
-    found = set()
-    for ref, cls in classes.items():
-        if ref.module.partition(".")[0] == "torch":
-            continue
-        try:
-            text = class_text(cls).text
-        except SourceUnavailable:
-            continue
-        if marker in text:
-            found.add(ref)
-    return found
+    return {ref for ref, cls in classes.items() if ref.module.partition(".")[0] != "torch" and _says(cls, marker)}
+
+
+def _says(cls: type, marker: str) -> bool:
+    # Where it is quoted, it is what transformers searches for. Most files do not say it, and need not be parsed.
+    said = re.compile(rf"(?<![\"'`]){re.escape(marker)}")
+    if not any(said.search(file.text) for file in files_of_class(cls)):
+        return False
+    try:
+        return said.search(class_text(cls).text) is not None
+    except SourceUnavailable:
+        return False
 
 
 def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:
