@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaModel
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from tests.small import TEXT, check, llama, small
 
@@ -32,6 +33,24 @@ def test_a_root_class_of_the_users_own() -> None:
     live = small(LlamaWithProbe, llama().config)
     live.model.layers[1].mlp = nn.Identity()
     check(live, "class LlamaWithProbeWithX(LlamaForCausalLMWithX):", "self.mlp = nn.Identity()")
+
+
+class PassedOn(LlamaModel):
+    """All arguments go on as they came: none has a name here."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+class Quiet(LlamaDecoderLayer):
+    def forward(self, *args, **kwargs):
+        return 0.5 * super().forward(*args, **kwargs)
+
+
+def test_arguments_without_a_name_are_no_source_of_expressions() -> None:
+    live = small(PassedOn, llama().config)
+    live.layers[1] = Quiet(live.config, 1)
+    check(live, "Quiet(self.config, layer_idx) if layer_idx == 1 else", saved=False)
 
 
 class GainConfig(LlamaConfig):

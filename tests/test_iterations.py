@@ -72,12 +72,31 @@ class FromThree(Root):
         self.layers = nn.ModuleList([Block() for index in range(3, 9)])
 
 
+class Unpacked(Root):
+    """A loop over tuples that are taken apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for size, _ in ((4, 0), (4, 1), (4, 2), (4, 3), (4, 4), (4, 5)):
+            self.layers.append(Block(size))
+
+
+class Taken(Root):
+    """The usual name of a count has a meaning of its own here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        i = 4
+        self.layers = nn.ModuleList([Block(i) for _ in range(6)])
+
+
 def halved(self, x):
     return self.linear(x) / 2
 
 
 @pytest.mark.parametrize("index", range(6))
-@pytest.mark.parametrize("root", [Ternary, Appended, Helped, FromThree])
+@pytest.mark.parametrize("root", [Ternary, Appended, Helped, FromThree, Unpacked, Taken])
 def test_a_patched_member_stays_where_it_is(root: Callable[[], nn.Module], index: int) -> None:
     live = root().eval()
     live.layers[index].forward = types.MethodType(halved, live.layers[index])

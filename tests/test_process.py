@@ -14,7 +14,7 @@ from transformers.models.llama.modeling_llama import LlamaAttention
 from transformers.models.mixtral.modeling_mixtral import MixtralExperts
 
 from archit_codegen.declaration import process, sourcefile
-from archit_codegen.declaration.markers import missing_markers
+from archit_codegen.declaration.markers import ATTENTION, EXPERTS, missing_markers
 from archit_codegen.declaration.values import class_ref
 from tests import small
 
@@ -112,8 +112,9 @@ def test_no_tree_is_kept_of_files_that_are_only_compared(monkeypatch: pytest.Mon
     assert "tree" in edited
 
 
-def test_text_that_transformers_searches_for_is_quoted_where_it_does() -> None:
+def test_the_class_that_looks_for_a_marker_is_not_one_that_has_it() -> None:
     classes = {class_ref(cls): cls for cls in (PreTrainedModel, MixtralExperts, LlamaAttention)}
     assert missing_markers(classes, "class MyAttention(nn.Module):") == {
-        class_ref(MixtralExperts), class_ref(LlamaAttention)
-    }  # fmt: skip
+        EXPERTS: {class_ref(MixtralExperts)},
+        ATTENTION: {class_ref(LlamaAttention)},
+    }

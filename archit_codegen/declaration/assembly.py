@@ -39,6 +39,7 @@ class Parts:
     conversions: tuple[str, ...] = ()
     modular: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()  # the modules of transformers from which classes were changed, the root's first
+    remarks: tuple[str, ...] = ()  # what else the header of the modelling file says
     heads: HeadsFile | None = None
 
     @property
@@ -63,6 +64,7 @@ class Parts:
         text = f"This file was changed: its classes are modified versions of those of {', '.join(self.changed)}."
         texts = [text] if self.changed else []
         texts += [f"It needs {', '.join(self.needs)} to be installed."] if self.needs else []
+        texts += self.remarks
         return [line for text in texts for line in textwrap.wrap(text, 100, break_long_words=False)]
 
     @property

@@ -144,6 +144,31 @@ def cast_like(model: nn.Module, live: nn.Module) -> None:
                 module._buffers[name] = moved(buffer, right[f"{path}.{name}".lstrip(".")])
 
 
+def keep(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    return model
+
+
+def keep_in_float32(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """As `from_pretrained` does in half precision."""
+    plan: Callable[[torch.dtype], dict[str, torch.dtype]] = getattr(model, "_get_dtype_plan", lambda _: {})
+    for name, parameter in model.named_parameters():
+        if any(part in name for part in plan(dtype)):
+            parameter.data = parameter.data.to(torch.float32)
+    return model
+
+
+def cast_buffers(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    for module in model.modules():
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_floating_point():
+                module._buffers[name] = buffer.to(dtype)
+    return model
+
+
+def to_one_dtype(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    return model.to(dtype)
+
+
 def other_dtypes(model: nn.Module, live: nn.Module) -> list[str]:
     """Names of the tensors that have another dtype than in the live model."""
     right = tensors_of(live)

@@ -1,7 +1,8 @@
 """The words for some rounds of a loop."""
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, count
 
 from .edits import COUNT, INDEX
 
@@ -18,6 +19,11 @@ def condition(indices: Sequence[int], every: Sequence[int], name: str) -> str:
     if rest[-1] < chosen[0]:
         return f"{name} >= {chosen[0]}"
     return f"{name} in {{{', '.join(map(str, chosen))}}}"
+
+
+def free_index(taken: Collection[str]) -> str:
+    """A name for the count of a loop that reads and sets these."""
+    return next(name for name in chain("ijk", (f"i{number}" for number in count(2))) if name not in taken)
 
 
 def worded(test: str, index: str, count: str) -> str:

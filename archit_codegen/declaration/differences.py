@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from archit_codegen.declaration.facts import ConfigFact, Facts, text_of
+from transformers import PreTrainedConfig
+
+from archit_codegen.declaration.facts import ConfigFact, Facts, declared, text_of
 
 LONGEST = 160
 
@@ -18,6 +20,12 @@ def as_saved(value: Any) -> Any:
     if isinstance(value, dict):
         return type(value)((key, as_saved(item)) for key, item in value.items())
     return [as_saved(item) for item in value] if type(value) in (list, tuple) else value
+
+
+def config_difference(expected: PreTrainedConfig, actual: PreTrainedConfig) -> str | None:
+    """The first value of a config that is another one, apart from tuples that became lists."""
+    one, other = (as_saved(declared(config.to_dict())) for config in (expected, actual))
+    return next(of_values("config", one, other), None)
 
 
 def differences(expected: Facts, actual: Facts) -> Iterator[tuple[str, str]]:

@@ -2,10 +2,12 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from importlib import metadata
+from itertools import chain, count
 from typing import Any
 
 import transformers
@@ -42,8 +44,14 @@ class ConfigClass:
 
     @property
     def all(self) -> tuple["ConfigClass", ...]:
-        """The class and those of its sub-configs, each before it is used."""
-        return (*(sub for _, sub in self.subs), self)
+        """The class and those of the configs below it, each once and before it is used."""
+        return (*dict.fromkeys(cls for _, sub in self.subs for cls in sub.all), self)
+
+    @property
+    def by_base(self) -> dict[type, str]:
+        """The declared config classes that have one new class each, with its name."""
+        bases = Counter(cls.base for cls in self.all)
+        return {cls.base: cls.name for cls in self.all if bases[cls.base] == 1}
 
     def with_auto_map(self, package: str, models: Mapping[str, str]) -> "ConfigClass":
         """The class whose configs name the code that a checkpoint carries: ``models`` by their Auto class."""
@@ -85,16 +93,33 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
     """
     if not isinstance(config, PreTrainedConfig):
         return None
+    found = _config_class(config, suffix, frozenset())
+    return _numbered(replace(found, fields=(*found.fields, *_moved_plan(found.base, moves))), {})
+
+
+def _config_class(config: PreTrainedConfig, suffix: str, given: frozenset[str]) -> ConfigClass:
+    """``given`` are the fields that the config which holds this one gives it."""
     cls = type(config)
+    below = {name: getattr(config, name, None) for name in _plain_subs(cls)}
     subs = tuple(
         (name, sub)
-        for name in _plain_subs(cls)
-        if (sub := config_class(getattr(config, name, None), suffix)) is not None and (sub.fields or sub.subs)
+        for name, inner in below.items()
+        if isinstance(inner, PreTrainedConfig)
+        and ((sub := _config_class(inner, suffix, _given(cls, name))).fields or sub.subs)  # type: ignore[arg-type]
     )
-    declared = declared_fields(cls)  # type: ignore[arg-type]  # classes are hashable
+    declared = declared_fields(cls) | given  # type: ignore[arg-type]  # classes are hashable
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
     fields = tuple(_field(name, value) for name, value in sorted(added.items()))
-    return ConfigClass(f"{cls.__name__}{suffix}", cls, (*fields, *_moved_plan(cls, moves)), *_head(cls), subs)
+    return ConfigClass(f"{cls.__name__}{suffix}", cls, fields, *_head(cls), subs)
+
+
+def _numbered(config: ConfigClass, taken: dict[str, ConfigClass]) -> ConfigClass:
+    """Classes of one name that differ get a number: what one config adds, another of its class may not."""
+    config = replace(config, subs=tuple((name, _numbered(sub, taken)) for name, sub in config.subs))
+    names = chain([config.name], (f"{config.name}{number}" for number in count(2)))
+    return next(
+        new for new in (replace(config, name=name) for name in names) if taken.setdefault(new.name, new) == new
+    )
 
 
 def _plain_subs(cls: Any) -> Iterator[str]:
@@ -163,6 +188,15 @@ def declared_fields(cls: type) -> frozenset[str]:
     except (TypeError, ValueError, AttributeError, KeyError):
         return frozenset(names)  # a config without defaults computes nothing from them
     return frozenset(names)
+
+
+@cache
+def _given(cls: type, name: str) -> frozenset[str]:
+    """The fields that a sub-config has by default."""
+    try:
+        return frozenset(cls().to_dict().get(name) or ())
+    except (TypeError, ValueError, AttributeError, KeyError):
+        return frozenset()
 
 
 def _field(name: str, value: object) -> tuple[str, str, Literal]:

@@ -22,7 +22,7 @@ from .given import GIVEN
 from .importing import Import
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
-from .markers import missing_markers, unlisted
+from .markers import explained, missing_markers, unlisted
 from .patches import method_edit
 from .plan import Facts, make_plan
 from .plannedclass import Followed, Original
@@ -89,14 +89,14 @@ class Emitter:
         plan = follow(self.plan(names), tuple(self._plans_of_others()))
         plan = with_moved_patterns(plan, self.bench.live, moves)
         copy, vendor = self.options.copy_user_code, self.options.vendor == "all"
-        configs = {config.base: config.name for config in self._configs}
+        configs = {} if self.config is None else self.config.by_base
         roots = [*self.options.roots]
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, vendor, configs, roots=roots)
         ordered = self._ordered(plan)
         missing = self._missing(ordered)
         texts = [] if missing else [self._class(variant, plan, names, bindings) for variant in ordered]
-        missing = missing or missing_markers(self.bench.classes, "\n".join(texts)) - self.forced
-        if missing:
+        markers = missing_markers(self.bench.classes, "\n".join(texts))
+        if missing := missing or frozenset().union(*markers.values()) - self.forced:
             return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
         sources = [self._source(variant) for variant in reversed(ordered)]
         changed = dict.fromkeys(
@@ -116,6 +116,7 @@ class Emitter:
             config=self.config,
             license="\n\n".join(dict.fromkeys(source.license for source in sources if source.license)),
             changed=tuple(changed),
+            remarks=explained(markers),
             copy=copy,
             postponed=self._postponed(ordered),
             conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves)),
@@ -135,7 +136,7 @@ class Emitter:
         if any(isinstance(edit, Method) for variant in ordered for edit in variant.edits):
             return frozenset()
         text = "\n".join(self._source(variant).dedented for variant in ordered)
-        return missing_markers(self.bench.classes, text) - self.forced
+        return frozenset().union(*missing_markers(self.bench.classes, text).values()) - self.forced
 
     def _draft(self, parts: Parts, imports: Mapping[str, Import]) -> Draft:
         live_config = getattr(self.bench.live, "config", None)
@@ -280,11 +281,8 @@ class Emitter:
             for ref, names in plan.present.items()
             if scope.get(ref.name) is self.bench.classes.get(ref, self)
         }
-        single = {
-            config.base.__name__: config.name
-            for config in self._configs
-            if scope.get(config.base.__name__) is config.base
-        }
+        configs = {} if self.config is None else self.config.by_base
+        single = {base.__name__: name for base, name in configs.items() if scope.get(base.__name__) is base}
         package = str(scope.get("__package__") or "")
         return Renames(present, single, package, documents_any_name(), unlisted(self.bench.live, plan))
 

@@ -52,14 +52,20 @@ class Scope:
 
 def scope_of(owner: Node, holds: Holds, name_of: NameOf, path: str) -> Scope:
     """The scope of the constructor of ``owner``."""
-    arguments = owner.built.arguments if owner.built is not None else ()
+    arguments = _named_arguments(owner)
     values = tuple((a.value, a.name) for a in arguments if isinstance(a.value, Opaque | ConfigCopy))
     plain = frozenset(a.name for a in arguments if isinstance(a.value, Literal) and a.kind == "parameter")
     return Scope(_config_names(owner), {}, holds, name_of, path, values, plain)
 
 
-def _config_names(owner: Node) -> Mapping[str, str]:
+def _named_arguments(owner: Node) -> tuple[Argument, ...]:
+    """Those that have a name in the constructor; the members of `*args` have none."""
     arguments = owner.built.arguments if owner.built is not None else ()
+    return tuple(argument for argument in arguments if argument.kind != "positional")
+
+
+def _config_names(owner: Node) -> Mapping[str, str]:
+    arguments = _named_arguments(owner)
     names = {a.value.path: a.name for a in arguments if isinstance(a.value, ConfigRef)}
     if names:
         return names

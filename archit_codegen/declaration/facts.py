@@ -21,6 +21,7 @@ from archit_codegen.declaration.literal import is_writable, write_literal
 
 Facts = dict[str, dict[str, object]]
 ClassName = Callable[[nn.Module], str]
+Configs = Mapping[int, PreTrainedConfig]
 
 MANAGED = frozenset(nn.Module().__dict__) | {"_is_full_backward_hook", "_forward_hooks_with_kwargs"}
 STATE = frozenset((
@@ -50,16 +51,17 @@ class ConfigFact(dict[str, object]):
     """The values of a config. Only these are compared: the emitted config may have more fields than the live one."""
 
 
-def facts(root: nn.Module, class_name: ClassName) -> Facts:
-    """The facts of each path below the root, in tree order; a path is met again where a module is shared."""
-    return Reader(root, class_name).read()
+def facts(root: nn.Module, class_name: ClassName, stand_ins: Configs = types.MappingProxyType({})) -> Facts:
+    """The facts of each path below the root, in tree order; a path is met again where a module is shared. The values
+    of a config, by identity, are those of its stand-in."""
+    return Reader(root, class_name, stand_ins).read()
 
 
 class Reader:
     """One walk over one tree; keeps what was met, so that identity can be told by first path."""
 
-    def __init__(self, root: nn.Module, class_name: ClassName) -> None:
-        self.root, self.class_name = root, class_name
+    def __init__(self, root: nn.Module, class_name: ClassName, stand_ins: Configs) -> None:
+        self.root, self.class_name, self.stand_ins = root, class_name, stand_ins
         self.modules: dict[int, str] = {}
         self.tensors: dict[int, str] = {}
         self.configs: dict[int, ConfigFact] = {}
@@ -164,7 +166,8 @@ class Reader:
                 "attention implementation": config._attn_implementation,
                 **({"experts implementation": config._experts_implementation} if self.experts else {}),
             }
-            self.configs[id(config)] = ConfigFact({**declared(config.to_dict()), **implementations})
+            values = declared(self.stand_ins.get(id(config), config).to_dict())
+            self.configs[id(config)] = ConfigFact({**values, **implementations})
         return self.configs[id(config)]
 
 

@@ -1,7 +1,8 @@
 """Text that transformers searches a modelling file for, to decide which implementations may be set."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -15,36 +16,38 @@ from .values import class_ref
 
 EXPERTS = "@use_experts_implementation"
 ATTENTION = "ALL_ATTENTION_FUNCTIONS.get_interface("
+WHAT = {EXPERTS: "experts", ATTENTION: "attention"}
 ATTENTION_CLASS = re.compile(r"^class \w*Attention\w*\(nn\.Module\):", re.MULTILINE)
 
 
-def missing_markers(classes: Mapping[ClassRef, type], text: str) -> frozenset[ClassRef]:
-    """The classes of the live model whose text has to stand in the emitted file, and does not.
+def missing_markers(classes: Mapping[ClassRef, type], text: str) -> Mapping[str, frozenset[ClassRef]]:
+    """The markers that the emitted file lacks, each with the classes of the live model in whose text it stands.
 
     A mixture-of-experts class that is imported rather than emitted falls back to eager without an error, and a file
     with an attention class but no look-up of the interface refuses every attention implementation.
     """
-    wanted: set[ClassRef] = set()
-    if EXPERTS not in text:
-        wanted |= _with_marker(classes, EXPERTS)
-    if ATTENTION_CLASS.search(text) and ATTENTION not in text:
-        wanted |= _with_marker(classes, ATTENTION)
-    return frozenset(wanted)
+    wanted = {EXPERTS: EXPERTS not in text}
+    wanted[ATTENTION] = ATTENTION not in text and ATTENTION_CLASS.search(text) is not None
+    found = {marker: frozenset(_with_marker(classes, marker)) for marker, missing in wanted.items() if missing}
+    return {marker: having for marker, having in found.items() if having}
 
 
-def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> set[ClassRef]:
-    return {ref for ref, cls in classes.items() if ref.module.partition(".")[0] != "torch" and _says(cls, marker)}
+def explained(markers: Iterable[str]) -> tuple[str, ...]:
+    """Lines of a header that hold the markers, where no class that has one can stand in the file."""
+    return tuple(
+        f"Classes used here have `{marker}`: transformers looks for that, to learn which {WHAT[marker]} may be set."
+        for marker in markers
+    )
 
 
-def _says(cls: type, marker: str) -> bool:
-    # Where it is quoted, it is what transformers searches for. Most files do not say it, and need not be parsed.
-    said = re.compile(rf"(?<![\"'`]){re.escape(marker)}")
-    if not any(said.search(file.text) for file in files_of_class(cls)):
-        return False
-    try:
-        return said.search(class_text(cls).text) is not None
-    except SourceUnavailable:
-        return False
+def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> Iterator[ClassRef]:
+    for ref, cls in classes.items():
+        if ref.module.partition(".")[0] == "torch" or cls is PreTrainedModel:  # which does the looking
+            continue
+        with suppress(SourceUnavailable):
+            # Most files do not say it, and need not be parsed to find the class in them.
+            if any(marker in file.text for file in files_of_class(cls)) and marker in class_text(cls).text:
+                yield ref
 
 
 def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:

@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeVar
 
-from .conditions import condition
+from .conditions import condition, free_index
 from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, LoopEdit, SiteEdit, SourceEdit
 from .ir import Site
 from .plannedrounds import Unplanned, learnt_order, learnt_test, planned_test
@@ -91,7 +91,8 @@ class _Walker(ast.NodeTransformer):
     def visit_loop(self, node: ast.AST) -> ast.AST:
         clause = _clause(node)
         name = _index_name(clause)
-        self.loops.append(Loop(node, name if name is not None and name != "_" else "i"))
+        index = name if name is not None and name != "_" else free_index(set(_names(node)))
+        self.loops.append(Loop(node, index))
         self.generic_visit(node)
         index = self.loops.pop().index
         for edit in self.on_loops.pop(node, ()):

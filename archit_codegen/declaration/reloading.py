@@ -15,6 +15,7 @@ from archit_codegen.declaration.building import (
     poisoned_memory,
     tensors_of,
 )
+from archit_codegen.declaration.differences import config_difference
 from archit_codegen.declaration.facts import default_dtype
 from archit_codegen.declaration.loading import one_line
 from archit_codegen.declaration.outputs import compare, run
@@ -55,6 +56,7 @@ def survives_natively(live: nn.Module, inputs: Mapping[str, Any] | None) -> str 
             loaded = reload(model, directory)
         cast_like(loaded, model)
         reason = compare(tensors_of(model), tensors_of(loaded))
+        reason = reason or config_difference(model.config, loaded.config)
         if reason is None and inputs is not None:
             reason = compare(run(model, inputs), run(loaded, inputs))
     except Exception as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 import libcst as cst
 
-from .conditions import condition, worded
+from .conditions import condition, free_index, worded
 from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SourceEdit
 
 # Where an expression that chooses has to stand in parentheses.
@@ -88,8 +88,9 @@ class SiteRewriter(cst.CSTTransformer):
     # --- loops
 
     def _enter(self, node: cst.CSTNode, clause: cst.CompFor | cst.For) -> None:
-        name = _index_name(clause)
-        self._indices.append(name if name is not None and name != "_" else "i")
+        name, collector = _index_name(clause), _Names()
+        node.visit(collector)
+        self._indices.append(name if name is not None and name != "_" else free_index(collector.names))
 
     def _leave(self, original: cst.CSTNode, clause: cst.CompFor | cst.For) -> cst.CompFor | cst.For:
         index = self._indices.pop()
@@ -225,8 +226,15 @@ def _indexed(clause: cst.CompFor | cst.For, index: str) -> cst.CompFor | cst.For
     if name is not None and isinstance(clause.target, cst.Tuple):
         first = clause.target.elements[0].with_changes(value=cst.Name(index))
         return clause.with_changes(target=clause.target.with_changes(elements=[first, *clause.target.elements[1:]]))
-    pair = cst.Tuple([cst.Element(cst.Name(index)), cst.Element(clause.target)], lpar=[], rpar=[])
-    return clause.with_changes(target=pair, iter=cst.Call(cst.Name("enumerate"), [cst.Arg(clause.iter)]))
+    target, iterable = _one(clause.target), _one(clause.iter)
+    pair = cst.Tuple([cst.Element(cst.Name(index)), cst.Element(target)], lpar=[], rpar=[])
+    return clause.with_changes(target=pair, iter=cst.Call(cst.Name("enumerate"), [cst.Arg(iterable)]))
+
+
+def _one(node: Any) -> Any:
+    """A tuple without parentheses gets them where it becomes one of several."""
+    bare = isinstance(node, cst.Tuple) and not node.lpar
+    return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()]) if bare else node
 
 
 def _reordered(clause: cst.CompFor | cst.For, edit: LoopEdit, index: str) -> cst.CompFor | cst.For:

@@ -1,7 +1,7 @@
 """Loads the emitted package and proves that it rebuilds the live model: tree, weights, outputs, save and load."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import ModuleType
@@ -14,7 +14,8 @@ from transformers import PreTrainedModel
 from archit_codegen.declaration import building
 from archit_codegen.declaration.building import Build
 from archit_codegen.declaration.differences import as_saved, first_difference
-from archit_codegen.declaration.facts import ClassName, default_dtype, facts
+from archit_codegen.declaration.drift import changed_by_building, changed_by_reading
+from archit_codegen.declaration.facts import ClassName, Configs, Facts, default_dtype, facts
 from archit_codegen.declaration.inputs import InputsUnknown, make_inputs
 from archit_codegen.declaration.loading import find_class, isolated_registries, load_package, one_line, unload_package
 from archit_codegen.declaration.outputs import compare, run
@@ -109,18 +110,19 @@ class Comparison:
     def __init__(self, live: nn.Module, root: type[nn.Module], build: Build, class_name: ClassName) -> None:
         self.live, self.root, self.build, self.class_name = live, root, build, class_name
         self.dtype = default_dtype(live)
+        self.changed_configs: Configs = {}
 
     def validation(self, inputs: Mapping[str, Any] | None) -> Validation:
-        self.compare_structure()
+        drift = [note for note in (self.compare_structure_or_drift(),) if note]
         if reason := self.structural_only():
-            return Validation(True, False, False, (reason,))
+            return Validation(True, False, False, (*drift, *self.compare_config_file(), reason))
         model = self.loaded_model()
         expected = expected_outputs(self.live, inputs)
         self.compare_outputs(model, expected, "")
         notes = [expected.note] if expected.note else []
         saved = isinstance(model, PreTrainedModel) and isinstance(self.live, PreTrainedModel)
         reloaded, more = self.compare_reloaded(model, expected) if saved else (False, [])
-        return Validation(True, bool(expected.outputs), reloaded, tuple(notes + more))
+        return Validation(True, bool(expected.outputs), reloaded, tuple(drift + notes + more))
 
     def structural_only(self) -> str | None:
         if building.size_of(self.live) > LARGEST:
@@ -131,16 +133,37 @@ class Comparison:
             return "outputs, and saving and loading, were not compared: the live model has weights on the meta device"
         return None
 
+    def compare_structure_or_drift(self) -> str | None:
+        """A note where both classes differ from the live model in what building them does to a config."""
+        try:
+            self.compare_structure()
+        except ValidationFailed:
+            self.changed_configs, note = changed_by_building(self.live, self.dtype)
+            if note is None:
+                raise
+            self.compare_structure()
+            return note
+        return None
+
+    def compare_config_file(self) -> Iterator[str]:
+        if isinstance(self.live, PreTrainedModel):
+            note = changed_by_reading(self.live.config, self.root.config_class)  # type: ignore[attr-defined]
+            if note is not None:
+                yield note
+
+    def facts_of_live(self) -> Facts:
+        return facts(self.live, self.class_name, self.changed_configs)
+
     def compare_structure(self) -> None:
         """On meta. A cast of the whole model is no change, and there are several: while it is built, afterwards, or of
         the buffers only where parts of it were given another dtype again."""
-        expected = facts(self.live, self.class_name)
+        expected = self.facts_of_live()
         found: tuple[str, str] | None = None
         for built_in, cast in (
-            (self.dtype, keep),
-            (self.dtype, keep_in_float32),
-            (self.dtype, cast_buffers),
-            (torch.float32, to_one_dtype),
+            (self.dtype, building.keep),
+            (self.dtype, building.keep_in_float32),
+            (self.dtype, building.cast_buffers),
+            (torch.float32, building.to_one_dtype),
         ):
             model = cast(self.built("meta", built_in), self.dtype)
             difference = first_difference(expected, facts(model, self.class_name))
@@ -242,9 +265,7 @@ class Comparison:
         lost = {"dtypes": building.other_dtypes(loaded, self.live)}
         building.cast_like(loaded, self.live)
         lost["requires_grad"] = building.freeze_like(loaded, self.live)
-        if found := first_difference(
-            as_saved(facts(self.live, self.class_name)), as_saved(facts(loaded, self.class_name))
-        ):
+        if found := first_difference(as_saved(self.facts_of_live()), as_saved(facts(loaded, self.class_name))):
             raise ValidationFailed(found[0], when + found[1])
         self.compare_tensors(building.tensors_of(self.live), building.tensors_of(loaded), when)
         self.compare_outputs(loaded, expected, when)
@@ -271,28 +292,3 @@ def expected_outputs(live: nn.Module, inputs: Mapping[str, Any] | None) -> Expec
         return Expected(None, {}, f"validation is structural only: the live model's forward raises {reason}")
     note = None if outputs else "validation is structural only: the live model's forward gives no tensor"
     return Expected(given, outputs, note)
-
-
-def keep(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    return model
-
-
-def keep_in_float32(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """As `from_pretrained` does in half precision."""
-    plan: Callable[[torch.dtype], dict[str, torch.dtype]] = getattr(model, "_get_dtype_plan", lambda _: {})
-    for name, parameter in model.named_parameters():
-        if any(part in name for part in plan(dtype)):
-            parameter.data = parameter.data.to(torch.float32)
-    return model
-
-
-def cast_buffers(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    for module in model.modules():
-        for name, buffer in module._buffers.items():
-            if buffer is not None and buffer.is_floating_point():
-                module._buffers[name] = buffer.to(dtype)
-    return model
-
-
-def to_one_dtype(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    return model.to(dtype)

@@ -77,13 +77,14 @@ def totals(rows: Iterable[Row]) -> list[str]:
     rows = list(rows)
     count = Counter(row.outcome for row in rows)
     built = len({row.cls for row in rows if row.outcome != NOT_BUILT})
-    applied = sum(count[outcome] for outcome in (REBUILT, REFUSED, CRASH, WRONG))
-    share = 100 * count[REBUILT] / applied if applied else 0.0
+    applied = sum(count[outcome] for outcome in (REBUILT, NOT_NATIVELY, REFUSED, CRASH, WRONG))
+    rebuilt = count[REBUILT] + count[NOT_NATIVELY]
+    share = 100 * rebuilt / applied if applied else 0.0
     return [
         f"{built} classes built, {count[NOT_BUILT]} that cannot be built with their default config",
         f"{applied} modifications applied, {count[NOT_APPLICABLE]} not applicable",
-        f"{count[REBUILT]} rebuilt ({share:.2f} %), {count[REFUSED]} refused, {count[CRASH]} crashes, "
-        f"{count[WRONG]} silently wrong",
+        f"{rebuilt} rebuilt ({share:.2f} %), {count[NOT_NATIVELY]} of them where the native class changes its own "
+        f"config; {count[REFUSED]} refused, {count[CRASH]} crashes, {count[WRONG]} silently wrong",
     ]
 
 

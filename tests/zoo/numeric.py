@@ -134,7 +134,8 @@ def verdict(
             compare(expected.outputs, again, "the live model after it was compiled")
         snapshot = Snapshot(model)
         undo.close()
-        judgement(model, package, snapshot, expected).judge()
+        judge = judgement(model, package, snapshot, expected)
+        judge.judge()
     except TooSlow:
         raise
     except NotSaved as error:
@@ -143,7 +144,7 @@ def verdict(
         return WRONG, str(error)
     except Exception as error:
         return WRONG, f"{reason(error)} at {where(error)}"
-    return REBUILT, digest(package.files)
+    return (NOT_NATIVELY, judge.drift) if judge.drift else (REBUILT, digest(package.files))
 
 
 def tally(rows: Mapping[tuple[str, str], Row]) -> list[str]:

@@ -21,7 +21,7 @@ CELL_SECONDS = 300
 CHANGING = re.compile(r"(_archit_codegen_package|object)(?:_\d+| at 0x[0-9a-f]+)")
 REBUILT, REFUSED, NOT_APPLICABLE, NOT_BUILT, WRONG, CRASH = "rebuilt", "refused", "n/a", "not-built", "WRONG", "CRASH"
 NOT_NATIVELY = "rebuilt*"
-"""Rebuilt with equal outputs; the unmodified native class does not survive its own save and load either."""
+"""Rebuilt; the unmodified native class does not survive its own save and load, or changes its own config, either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,15 @@ def verdict(model: PreTrainedModel, package: object, undo: ExitStack, text: str 
     snapshot = Snapshot(model)
     undo.close()
     try:
-        MetaJudgement(model, package, snapshot).judge()
+        judgement = MetaJudgement(model, package, snapshot)
+        judgement.judge()
     except TooSlow:
         raise
     except AssertionError as error:
         return WRONG, str(error)
     except Exception as error:  # a package that cannot be built from a config is as wrong
         return WRONG, f"{reason(error)} at {where(error)}"
-    return REBUILT, text
+    return (NOT_NATIVELY, judgement.drift) if judgement.drift else (REBUILT, text)
 
 
 def undeclared(cls: type) -> object:

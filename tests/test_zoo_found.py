@@ -1,0 +1,41 @@
+"""Cells of the zoo that once went wrong, crashed or were refused: each stands for a mechanism, not for its class."""
+
+import pytest
+import torch
+
+from tests.zoo import numeric, small
+from tests.zoo.discovery import find
+from tests.zoo.run import NOT_NATIVELY, REBUILT, run
+
+SMALL = [
+    # Classes that have the marker of experts stand below classes of the user's only.
+    ("beam.BeamModel", "all_layer_classes_changed", REBUILT),
+    # The native class appends to a list in its config while it builds.
+    ("levit.LevitModel", "last_layer_wrapped", NOT_NATIVELY),
+]
+ON_META = [
+    # A config of the native class that is read again has another value.
+    ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, small.Small]:
+    return small.read()
+
+
+@pytest.mark.parametrize(("cls", "modification", "outcome"), SMALL)
+def test_what_was_found_stays_mended(cls: str, modification: str, outcome: str, table: dict[str, small.Small]) -> None:
+    row = numeric.cell(find(cls), table[cls], modification)
+    assert row.outcome == outcome, row.text
+
+
+@pytest.mark.parametrize(("cls", "modification", "outcome"), ON_META)
+def test_what_was_found_on_meta_stays_mended(cls: str, modification: str, outcome: str) -> None:
+    row = run(find(cls), modification)
+    assert row.outcome == outcome, row.text
