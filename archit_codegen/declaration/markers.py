@@ -41,12 +41,13 @@ def explained(markers: Iterable[str]) -> tuple[str, ...]:
 
 
 def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> Iterator[ClassRef]:
+    unquoted = re.compile(rf"(?<![\"'`]){re.escape(marker)}")
     for ref, cls in classes.items():
         if ref.module.partition(".")[0] == "torch" or cls is PreTrainedModel:  # which does the looking
             continue
+        # Most files do not say it, but in quotes where it is looked for: no class needs to be found in their trees.
         with suppress(SourceUnavailable):
-            # Most files do not say it, and need not be parsed to find the class in them.
-            if any(marker in file.text for file in files_of_class(cls)) and marker in class_text(cls).text:
+            if any(unquoted.search(file.text) for file in files_of_class(cls)) and marker in class_text(cls).text:
                 yield ref
 
 
