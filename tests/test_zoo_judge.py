@@ -12,7 +12,7 @@ from torch import nn
 from tests.test_judge import package_of
 from tests.zoo import user
 from tests.zoo.discovery import build
-from tests.zoo.structure import MetaJudgement, Snapshot
+from tests.zoo.structure import MetaJudgement, Snapshot, constructing
 
 Change = Callable[[nn.Module], object]
 
@@ -69,3 +69,37 @@ def test_a_patch_that_the_package_lacks_is_found(planted: str) -> None:
 @pytest.mark.parametrize("name", ["RobertaForMaskedLM", "CLIPModel", "T5ForConditionalGeneration", "MixtralModel"])
 def test_a_faithful_copy_passes(name: str) -> None:
     judge(build(getattr(transformers, name)), lambda model: None)
+
+
+class Built(nn.Module):
+    """What builds it, and what computes with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared, self.scale = 1.0, 2.0
+        self._build(3)
+        self.build_more()
+
+    def _build(self, depth: int) -> None:
+        self.layers = nn.ModuleList([self._layer() for _ in range(depth)])
+        self._reset()
+
+    def _layer(self) -> nn.Module:
+        return nn.Linear(2, 2)
+
+    def _reset(self) -> None:
+        self.scale = 1.0
+
+    def build_more(self) -> None:
+        self.head = nn.Linear(2, 2)
+
+    def _compute(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layers[0](x) * self.scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self._reset()
+        return self._compute(x)
+
+
+def test_only_what_builds_and_does_nothing_else_is_left_to_the_tree() -> None:
+    assert constructing(Built) == {"_build", "_layer"}

@@ -12,7 +12,6 @@ from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedCh
 from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .characters import check_characters
-from .checkpoints import renumbered_members
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class
@@ -20,8 +19,11 @@ from .emission import Emitted, Emitter, Options
 from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
 from .literal import check_identifier
+from .misread import misread_names
+from .nativetypes import asked_for
 from .package import Package
 from .relatives import base_of, with_pooler
+from .sourcefile import one_run
 from .textcheck import check_files
 from .validate import Patches, Validation, validate
 from .workbench import Workbench
@@ -31,6 +33,7 @@ UNPROVED = "nothing was proved: the package was compiled without validation"
 Opened = tuple[Workbench, Delta]
 
 
+@one_run()
 def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> Difference:
     """What was changed on ``live`` since its class built it.
 
@@ -47,6 +50,7 @@ def diff(live: nn.Module, declared: type | None = None, *, suffix: str = "Modifi
     return Difference(bench.declared.__name__, changes, classes)
 
 
+@one_run()
 def compile_model(
     live: nn.Module,
     declared: type | None = None,
@@ -94,7 +98,7 @@ def compile_model(
         return package
     parts, origins = (_bare_parts(live, options), {}) if emitted is None else (emitted.parts, emitted.origins)
     folder = None if templates is None else Path(templates).resolve()
-    headed = with_heads(live, parts, origins, options.suffix, tasks, folder, inputs)
+    headed = with_heads(live, model[1], parts, origins, options.suffix, tasks, folder, inputs)
     if validation:
         checked = check_heads(live, name, headed.files, headed.heads, headed.facts, origins, inputs)
     else:
@@ -111,6 +115,7 @@ def options_of(name: str, suffix: str, user_code: str, vendor: str) -> Options:
     return Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
 
 
+@one_run()
 def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
     """A live model with what was changed on it; ``changed`` tells that there has to be something.
 
@@ -126,6 +131,7 @@ def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> O
     return bench, delta
 
 
+@one_run()
 def packaged(
     model: Opened, options: Options, inputs: Mapping[str, Any] | None, others: Sequence[Opened] = ()
 ) -> tuple[Package, Emitted]:
@@ -133,8 +139,8 @@ def packaged(
     bench, delta = model
     emitted, validation = _validated(bench, delta, options, inputs, others)
     needs = [f"the package needs {name} to be installed where it is used" for name in emitted.parts.needs]
-    renumbered = renumbered_members(delta) if emitted.parts.config is not None else ()
-    notes = (*validation.notes, *unused_children(delta, emitted.files), *renumbered, *needs)
+    beyond = (*misread_names(delta), *asked_for(bench.live)) if emitted.parts.config is not None else ()
+    notes = (*validation.notes, *unused_children(delta, emitted.files), *beyond, *needs)
     return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
 
 
@@ -142,6 +148,7 @@ def _declared(bench: Workbench) -> str:
     return f"{bench.declared.__module__}:{bench.declared.__qualname__}"
 
 
+@one_run()
 def print_difference(live: nn.Module, declared: type | None = None, *, suffix: str = "Modified") -> None:
     """Print the source of the new classes, and of the user's own; the config class is left out.
 

@@ -29,7 +29,7 @@ from .distance import align, distance
 from .ir import Construction, Literal, Node, Parametrization, Value, join
 from .slotnames import check_new_names
 from .tensordiff import tensor_changes, whole_dtype
-from .ties import needed_ties, second_paths
+from .ties import needed_ties, second_paths, shares
 from .training import training_changes
 
 _NONE = Literal("None")
@@ -56,7 +56,9 @@ class _Seen:
     """Where each live module was first met, and as what it was declared there."""
 
     bench: Bench
+    shares: bool  # whether a live module stands at several paths, each of which has to be looked at
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
+    alike: set[tuple[int, int, str | None]] = field(default_factory=set)  # forms of pairs in which nothing changed
 
     def forget(self, before: int) -> dict[int, tuple[str, int | None]]:
         """What was met since so many were known, which is taken out."""
@@ -70,7 +72,7 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
         UnsupportedChange: hooks, or state that no source can declare.
         UnknownArguments: nothing tells how a new module was constructed.
     """
-    delta = _modules(reference, live, "", _Seen(bench, {live.key: ("", reference.key)}))
+    delta = _modules(reference, live, "", _Seen(bench, shares(live), {live.key: ("", reference.key)}))
     return replace(delta, edits=(*delta.edits, *training_changes(delta)))
 
 
@@ -151,9 +153,14 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
     if reference.cls != live.cls:
         yield _replaced(reference, live, path, seen)
         return
+    pair = reference.form, live.form, above
+    if pair in seen.alike:
+        return
     before = len(seen.first)
     delta = _modules(reference, live, path, seen, above)
     if not delta.edits:
+        if not seen.shares:
+            seen.alike.add(pair)
         return
     if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live, delta)):
         inside = seen.forget(before)

@@ -49,6 +49,8 @@ def of_slots(expected: dict[str, object], actual: dict[str, object]) -> Iterator
 
 
 def of_values(name: str, expected: object, actual: object) -> Iterator[str]:
+    if expected is actual:
+        return
     if isinstance(expected, dict) and isinstance(actual, dict):
         keys = expected if isinstance(expected, ConfigFact) else expected | actual
         for key in keys:

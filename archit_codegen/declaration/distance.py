@@ -1,10 +1,10 @@
 """How far two nodes are apart, and which member of a declared list a live member was built as. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .ir import Literal, Node, Site
 
-Features = dict[tuple[str, str], str]
+Feature = tuple[tuple[str, ...], str]  # a path below a member, and what is told there
 
 
 def distance(declared: Node, live: Node) -> int:
@@ -43,16 +43,16 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
     class stands for the one it replaces.
     """
     first_at = {node.key: index for index, node in reversed(list(enumerate(live)))}
-    features = [_features(node) for node in declared]
-    telling = {key for key in set().union(*features) if len({feature.get(key) for feature in features}) > 1}
-    exact = _one_by_one(declared, live, features, telling)
+    exact = _one_by_one(declared, live, list(_telling(declared, ())))
     matched = exact if all(_settled(m, node, declared) for m, node in zip(exact, live, strict=True)) else None
     result = _fill(matched, len(declared)) if matched else _in_order(declared, live)
     return [result[first_at[node.key]] for node in live]
 
 
 def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
-    return match is not None or all(member.cls != node.cls for member in declared)
+    """A member that no declared one is like is new where its class is, or where the user was seen to build it."""
+    built_by_user = node.built is not None and node.built.owner is None
+    return match is not None or built_by_user or all(member.cls != node.cls for member in declared)
 
 
 def _by_build(declared: Sequence[Node]) -> dict[tuple[Site, int], int]:
@@ -61,20 +61,17 @@ def _by_build(declared: Sequence[Node]) -> dict[tuple[Site, int], int]:
     return {(built.site, built.ordinal): index for built, index in reversed(builds) if built and built.site}
 
 
-def _one_by_one(
-    declared: Sequence[Node], live: Sequence[Node], features: Sequence[Features], telling: set[tuple[str, str]]
-) -> list[int | None]:
+def _one_by_one(declared: Sequence[Node], live: Sequence[Node], telling: Sequence[Feature]) -> list[int | None]:
     """The declared member that each live one is for certain; of several, the next after that of its neighbour."""
     found: list[int | None] = []
     last = -1
-    keys = sorted(telling)
     told: dict[tuple[object, ...], list[int]] = {}
-    for index, (member, feature) in enumerate(zip(declared, features, strict=True)):
-        told.setdefault((member.cls, *map(feature.get, keys)), []).append(index)
+    for index, member in enumerate(declared):
+        told.setdefault(_told(member, telling), []).append(index)
     by_build = _by_build(declared)
     for node in live:
         if telling:
-            fitting = told.get((node.cls, *map(_features(node).get, keys)), [])
+            fitting = told.get(_told(node, telling), [])
         else:
             built = node.built and node.built.site and by_build.get((node.built.site, node.built.ordinal))
             fitting = [built] if isinstance(built, int) else []
@@ -124,22 +121,40 @@ def _in_order(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None
     return result
 
 
-def _features(node: Node) -> Features:
-    found: Features = {}
+def _telling(members: Sequence[Node | None], path: tuple[str, ...]) -> Iterator[Feature]:
+    """The features in which members of one reader differ; what is the same in all, down to the leaves, is passed
+    over."""
+    if len({member and member.form for member in members}) < 2:
+        return
+    own = [_own(member) for member in members]
+    yield from (
+        (path, name) for name in sorted(set().union(*own)) if len({features.get(name) for features in own}) > 1
+    )
+    below = [dict(member.children) if member is not None else {} for member in members]
+    for name in dict.fromkeys(name for children in below for name in children):
+        yield from _telling([children.get(name) for children in below], (*path, name))
 
-    def visit(current: Node, path: str) -> None:
-        found[path, "class"] = str(current.cls)
-        for name, value in current.attributes:
-            if isinstance(value, Literal):
-                found[path, name] = value.text
-        for name, fact in current.parameters:
-            found[path, f"{name} shape"] = str(fact and fact.shape)
-        for name, child in current.children:
-            if child is not None:
-                visit(child, f"{path}.{name}")
 
-    visit(node, "")
-    return found
+def _told(member: Node, telling: Sequence[Feature]) -> tuple[object, ...]:
+    known: dict[tuple[str, ...], Mapping[str, object]] = {}
+    for path, _ in telling:
+        if path not in known:
+            known[path] = _own(_below(member, path))
+    return member.cls, *(known[path].get(name) for path, name in telling)
+
+
+def _below(node: Node | None, path: tuple[str, ...]) -> Node | None:
+    for name in path:
+        node = dict(node.children).get(name) if node is not None else None
+    return node
+
+
+def _own(node: Node | None) -> Mapping[str, object]:
+    if node is None:
+        return {}
+    plain = {name: value.text for name, value in node.attributes if isinstance(value, Literal)}
+    shapes = {f"{name} shape": fact and fact.shape for name, fact in node.parameters}
+    return {"class": node.cls, **plain, **shapes}
 
 
 def _tensors(node: Node) -> dict[str, object]:

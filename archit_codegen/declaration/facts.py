@@ -9,7 +9,7 @@ import functools
 import re
 import types
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -33,6 +33,7 @@ STATE = frozenset((
     "_fsdp_plan", "_tp_size", "_device_mesh", "_use_kernels", "_compiled_call", "_compiled_call_impl",
     "_weight_conversions",
 ))  # fmt: skip
+UNDECLARED = MANAGED | STATE
 HOOKS = {kind: kind.strip("_").replace("_", " ") for kind in (
     "_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks", "_state_dict_hooks",
     "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
@@ -62,15 +63,16 @@ class Reader:
 
     def __init__(self, root: nn.Module, class_name: ClassName, stand_ins: Configs) -> None:
         self.root, self.class_name, self.stand_ins = root, class_name, stand_ins
+        self.all = list(root.modules())
         self.modules: dict[int, str] = {}
         self.tensors: dict[int, str] = {}
         self.configs: dict[int, ConfigFact] = {}
         self.default = default_dtype(root)
         self.readers = self._readers()
-        self.experts = any("_is_expert_parallel" in vars(module) for module in root.modules())
+        self.experts = any("_is_expert_parallel" in vars(module) for module in self.all)
         # Class names and patterns are compared by what they hit, since a variant has another name.
-        self.unsplit = union(root, "_no_split_modules")
-        self.in_float32 = [re.compile(text) for text in sorted(union(root, *KEEP_IN_FLOAT32))]
+        self.unsplit = union(self.all, "_no_split_modules")
+        self.in_float32 = [re.compile(text) for text in sorted(union(self.all, *KEEP_IN_FLOAT32))]
 
     def read(self) -> Facts:
         # Every module is named first, since an attribute may refer to a module that comes later.
@@ -93,8 +95,9 @@ class Reader:
         yield from self.of_tensors(path, module)
         yield from self.of_attributes(module)
         for kind, label in HOOKS.items():
-            hooks = getattr(module, kind, {}).values()
-            yield label, tuple(hook_name(hook) for hook in hooks if not captures_outputs(hook))
+            hooks = getattr(module, kind, None) or {}
+            if named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook)):
+                yield label, named
         if self.class_name(module).startswith("torch."):
             yield "representation", module.extra_repr()
         yield "in _no_split_modules", type(module).__name__ in self.unsplit
@@ -188,7 +191,7 @@ def attributes(module: nn.Module) -> dict[str, object]:
     return {
         name: value
         for name, value in vars(module).items()
-        if name not in MANAGED | STATE and not is_cache(name, value) and not is_method(module, name, value)
+        if name not in UNDECLARED and not is_cache(name, value) and not is_method(module, name, value)
     }
 
 
@@ -247,7 +250,7 @@ def captures_outputs(hook: object) -> bool:
     return getattr(hook, "__module__", "") == "transformers.utils.output_capturing"
 
 
-def union(root: nn.Module, *names: str) -> set[str]:
-    """What any model of transformers in the tree says under these names."""
-    models = [module for module in root.modules() if isinstance(module, PreTrainedModel)]
+def union(modules: Iterable[nn.Module], *names: str) -> set[str]:
+    """What any model of transformers among the modules of a tree says under these names."""
+    models = [module for module in modules if isinstance(module, PreTrainedModel)]
     return {text for model in models for name in names for text in getattr(model, name, None) or ()}

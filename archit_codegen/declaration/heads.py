@@ -28,6 +28,7 @@ class BaseNames:
     stem: str
     suffix: str
     imports: tuple[str, ...]
+    switches: tuple[str, ...] = ()  # the statements that freeze what is frozen in the base model
     definition: str = ""  # of the class that all task classes inherit from, where that stands in the heads' file
 
 
@@ -128,6 +129,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "suffix": names.suffix,
         "base": names.base,
         "pretrained": names.pretrained,
+        "switches": names.switches,
         "prefix": facts.prefix,
         "base_model_prefix": facts.prefix if facts.own_prefix else "",
         "passed": [(name, kind) for name, kind in facts.passed if name not in CACHED],

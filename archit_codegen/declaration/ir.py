@@ -176,7 +176,10 @@ class TensorFact:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A module: its class and slots, in order. A shared module is one node with several paths."""
+    """A module: its class and slots, in order. A shared module is one node with several paths.
+
+    ``form`` is equal for nodes of one reader of which, with all below them, nothing but identity tells one from the
+    other."""
 
     key: int
     cls: ClassRef
@@ -191,7 +194,8 @@ class Node:
     ties: tuple[tuple[str, str], ...] | None  # the ties that a transformers class declares; None for other modules
     ties_active: bool  # whether the config lets declared ties take effect
     built: Built | None
-    parametrized: tuple[str, ...] = ()  # tensors that a parametrization computes
+    parametrized: tuple[str, ...]  # tensors that a parametrization computes
+    form: int
 
     def child(self, name: str) -> "Node | None":
         return dict(self.children)[name]

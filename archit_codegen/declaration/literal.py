@@ -31,6 +31,8 @@ def write_literal(value: object, *, allow_torch: bool = True) -> str:
 
     It reads no names but builtins and, where allowed, ``torch``. Raises ``UnwritableValue``.
     """
+    if type(value) in ATOMS:
+        return ATOMS[type(value)](value)
     return _Writer(allow_torch).write(value)
 
 

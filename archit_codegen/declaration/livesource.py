@@ -3,13 +3,12 @@
 import ast
 import functools
 import sys
-import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from types import CodeType, FunctionType
 
 from archit_codegen.declaration.agreement import agrees, defaults_agree
+from archit_codegen.declaration.dedent import dedent
 from archit_codegen.declaration.samecode import same_code
 from archit_codegen.declaration.sourcefile import (
     Compiled,
@@ -64,6 +63,8 @@ def function_source(function: FunctionType) -> SourceText:
 
 def locate_class(cls: type) -> Located:
     """The class statement in its file."""
+    if (seen := _located.seen(cls)) is not None:
+        return seen
     functions = _written_in(cls)
     if (known := _located.get(cls, functions)) is not None:
         return known
@@ -268,33 +269,8 @@ def _cut(located: Located) -> SourceText:
     start, end = first_line(node), node.end_lineno or node.lineno
     lines = file.lines[start - 1 : end]
     if node.col_offset:
-        lines = _dedent(lines, node.col_offset)
+        lines = dedent(lines, node.col_offset)
     text = "\n".join(lines) + "\n"
     if node.col_offset and ast.dump(ast.parse(text).body[0]) != ast.dump(node):
         raise SourceUnavailable(node.name, "its indentation cannot be removed", "Define it at the top of a module")
     return SourceText(text, file.name, start, node.col_offset)
-
-
-def _dedent(lines: list[str], indent: int) -> list[str]:
-    """Without the indentation of the statement, except inside strings, where spaces are part of the value."""
-    inside = _string_lines(lines)
-    return [line if number in inside else _shift(line, indent) for number, line in enumerate(lines)]
-
-
-def _shift(line: str, indent: int) -> str:
-    return line[min(indent, len(line) - len(line.lstrip())) :]
-
-
-def _string_lines(lines: list[str]) -> set[int]:
-    """Indices of the lines that begin inside a string."""
-    inside: set[int] = set()
-    opened = 0
-    for token in tokenize.generate_tokens(StringIO("if 1:\n" + "\n".join(lines) + "\n").readline):
-        name = tokenize.tok_name[token.type]
-        if name == "STRING":
-            inside.update(range(token.start[0], token.end[0]))
-        elif name in {"FSTRING_START", "TSTRING_START"}:
-            opened = token.start[0]
-        elif name in {"FSTRING_END", "TSTRING_END"}:
-            inside.update(range(opened, token.end[0]))
-    return {number - 1 for number in inside}

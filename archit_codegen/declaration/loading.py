@@ -78,9 +78,10 @@ def load_package(name: str, files: Mapping[str, str]) -> ModuleType:
 def forget_conversions(files: Mapping[str, str]) -> None:
     """What an earlier package of the same name registered for its checkpoints is not this one's."""
     emitted = [text for path, text in files.items() if not path.rpartition("/")[2].startswith("modules_")]
-    names = {name for text in emitted for found in KEYS.findall(text) for name in found} - set(dir(transformers))
+    names = {name for text in emitted for found in KEYS.findall(text) for name in found}
     for registry in registries("conversion_mapping"):
-        for name in names & set(registry):
+        known = names & set(registry)
+        for name in known - set(dir(transformers)) if known else ():
             registry.remove(name) if isinstance(registry, set) else registry.pop(name)
 
 

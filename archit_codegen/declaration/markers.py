@@ -61,6 +61,8 @@ def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:
         if isinstance(model, PreTrainedModel) and class_ref(type(model)) not in plan.present
     ]
     answered = {name for model in imported for name in model._no_split_modules or ()}
+    if not answered:
+        return frozenset()
     inside = {module for model in imported for module in model.modules()}
     outside = {type(module).__name__ for module in live.modules() if module not in inside}
     return frozenset(answered - outside)

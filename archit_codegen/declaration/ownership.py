@@ -61,6 +61,7 @@ def _is_user_name(module: str) -> bool:
     return root not in REQUIRED and root not in sys.stdlib_module_names
 
 
+@functools.cache
 def _is_user_file(file: str) -> bool:
     path = Path(file).resolve()
     return not INSTALLED_FOLDERS & set(path.parts) and not any(map(path.is_relative_to, _installed()))

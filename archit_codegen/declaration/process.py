@@ -20,6 +20,7 @@ from .ownership import is_user_code, is_user_layer, is_user_module
 from .samecode import same_code
 from .source import module_tree
 from .sourcefile import SourceFile, source_file
+from .unchanged import Remembered
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class Process:
                 for name in vars(base):
                     found.pop(name, None)  # an override hides what was patched above it
                 if not _is_fixed(base):
-                    patched = dict(_patched_methods(base))
+                    patched = _patched(base)
                     if patched and base.__module__.partition(".")[0] == "torch":
                         raise UnsupportedChange(
                             f"{base.__module__}.{base.__qualname__}.{min(patched)}",
@@ -147,9 +148,36 @@ def _names(code: CodeType) -> set[str]:
     return names
 
 
-def _patched_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
+MEMBERS = (FunctionType, staticmethod, classmethod, property)
+# Of classes of which no method was patched.
+_as_declared: Remembered[bool] = Remembered()
+
+
+def _patched(cls: type) -> Mapping[str, FunctionType]:
     if is_user_code(cls):
-        return  # the text of a user's class is compared with its code when it is read
+        return {}  # the text of a user's class is compared with its code when it is read
+    members = [value for value in list(vars(cls).values()) if isinstance(value, MEMBERS)]
+    functions = [layer for value in members for layer in _every_layer(value)]
+    if _as_declared.get(cls, functions):
+        return {}
+    found = dict(_patched_methods(cls))
+    source = source_file(getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
+    if source is not None and not found:
+        _as_declared.keep(cls, functions, source, True)
+    return found
+
+
+def _every_layer(value: object) -> Iterator[FunctionType]:
+    """All functions that may tell whether a member of a class was patched."""
+    if isinstance(value, property):
+        yield from written_functions(value)
+    for layer in _layers(value):
+        yield layer
+        if layer.__closure__:
+            yield from (held for held in closure_values(layer).values() if isinstance(held, FunctionType))
+
+
+def _patched_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     for name, value in list(vars(cls).items()):
         if isinstance(value, property) and any(is_user_layer(written) for written in written_functions(value)):

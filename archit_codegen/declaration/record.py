@@ -51,7 +51,7 @@ class Recording:
     def __init__(self, *, keep: bool) -> None:
         self.calls: dict[int, Call] = {}
         self._references: dict[int, Any] = {}
-        self._counts: Counter[tuple[int | None, Site]] = Counter()
+        self._counts: Counter[tuple[int | None, int]] = Counter()
         self._keep = keep
 
     def add(self, module: nn.Module, call: Call) -> None:
@@ -60,8 +60,9 @@ class Recording:
         self._references[key] = module if self._keep else weakref.ref(module, lambda _: self._forget(key))
 
     def next_ordinal(self, owner: int | None, site: Site) -> int:
-        self._counts[owner, site] += 1
-        return self._counts[owner, site] - 1
+        key = owner, id(site)  # one object for each place, which costs less to look up than its columns
+        self._counts[key] += 1
+        return self._counts[key] - 1
 
     def _forget(self, key: int) -> None:
         self.calls.pop(key, None)
@@ -154,7 +155,7 @@ def _see(
     while caller.f_code.co_name in {"__new__", "__call__"} and caller.f_back is not None:
         caller = caller.f_back
     owner, frame = _owner_frame(caller)
-    site = _site(frame, owner) if frame is not None else _site(caller, None)
+    site = _site(frame if frame is not None else caller)
     owner_key = None if owner is None else id(owner)
     ordinal = target.next_ordinal(owner_key, site) if site is not None else 0
     surgery = target is _recorded and owner is None and site is not None and not hidden
@@ -212,14 +213,21 @@ def _lies_in(inner: CodeType, outer: CodeType) -> bool:
     )
 
 
-_positions: dict[tuple[CodeType, int], tuple[int | None, int | None, int | None, int | None]] = {}
+_sites: dict[tuple[int, int], tuple[CodeType, Site | None]] = {}
 
 
-def _site(frame: FrameType, owner: nn.Module | None) -> Site | None:
-    code, index = frame.f_code, frame.f_lasti // 2
-    if (code, index) not in _positions:
-        _positions[code, index] = next(islice(code.co_positions(), index, None))
-    line, end_line, column, end_column = _positions[code, index]
+def _site(frame: FrameType) -> Site | None:
+    """The expression that a frame is at: one object for each."""
+    code, instruction = frame.f_code, frame.f_lasti
+    # By identity: codes are hashed with all that they hold. The code is kept, so that no other one gets its number.
+    key = id(code), instruction
+    if key not in _sites:
+        _sites[key] = code, _located(code, instruction)
+    return _sites[key][1]
+
+
+def _located(code: CodeType, instruction: int) -> Site | None:
+    line, end_line, column, end_column = next(islice(code.co_positions(), instruction // 2, None))
     if line is None or end_line is None or column is None or end_column is None:
         return None
     function = code.co_qualname.partition(".<locals>.<")[0] if code.co_name in NESTED else code.co_qualname

@@ -1,13 +1,13 @@
 """Applies the edits of a variant to the text of its class. Every edit is placed, or it is an error."""
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import libcst as cst
 
 from .edits import Assign, ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Statement, Variant
-from .excerpt import excerpt
+from .excerpt import Excerpt, Wanted, excerpt
 from .rewrite_body import (
     INIT,
     INIT_WEIGHTS,
@@ -28,12 +28,11 @@ class UnplacedEdit(Exception):
 
 def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
     """The text of the variant: the declared class with its edits and the names that follow."""
-    edited = {name for edit in variant.edits for name in _edited(edit)}
-    part = excerpt(source, edited, followed_words(variant, renames))
+    part = excerpt(source, _wanted(variant, renames))
     module = cst.parse_module(part.text)
     (written,) = (node for node in module.body if isinstance(node, cst.ClassDef))
     statement = on_lines(written)
-    new: cst.ClassDef = _edit_sites(statement, source, variant.edits)
+    new = _edit_sites(statement, source, part, variant.edits)
     new = edit_initialiser(new, variant.edits)
     for edit in variant.edits:
         if isinstance(edit, Method):
@@ -44,6 +43,15 @@ def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
             new = set_class_attribute(new, edit)
     new = follow_names(new, variant, renames)
     return part.restored(cst.Module([new.with_changes(leading_lines=[])]).code)
+
+
+def _wanted(variant: Variant, renames: Renames) -> Wanted:
+    methods: dict[str, set[str]] = {name: set() for edit in variant.edits for name in _edited(edit)}
+    assigned = {edit.name for edit in variant.edits if isinstance(edit, Assign)}
+    methods.get(INIT, set()).update(f"self.{name}" for name in assigned)
+    sites = [edit.site for edit in variant.edits if isinstance(edit, SiteEdit | LoopEdit)]
+    lines = {(site.line, site.end_line) for site in sites}
+    return Wanted(followed_words(variant, renames), methods, lines)
 
 
 def _edited(edit: SourceEdit) -> Iterator[str]:
@@ -65,14 +73,16 @@ class _Placed:
     loops: dict[cst.CSTNode, list[SiteEdit | LoopEdit]] = field(default_factory=dict)
 
 
-def _edit_sites(statement: cst.ClassDef, source: ClassText, edits: Sequence[SourceEdit]) -> cst.ClassDef:
+def _edit_sites(
+    statement: cst.ClassDef, source: ClassText, part: Excerpt, edits: Sequence[SourceEdit]
+) -> cst.ClassDef:
     wanted = [edit for edit in edits if isinstance(edit, SiteEdit | LoopEdit)]
     if not wanted:
         return statement
     placed = _Placed()
     for function in dict.fromkeys(edit.site.function for edit in wanted):
         mine = [edit for edit in wanted if edit.site.function == function]
-        _find(statement, source, function.rpartition(".")[2], mine, placed)
+        _find(statement, source, part, function.rpartition(".")[2], mine, placed)
     rewriter = SiteRewriter(placed.sites, placed.loops, edits)
     names = {name for edit in wanted for name in _edited(edit)}
     body = [
@@ -83,14 +93,19 @@ def _edit_sites(statement: cst.ClassDef, source: ClassText, edits: Sequence[Sour
 
 
 def _find(
-    statement: cst.ClassDef, source: ClassText, function: str, edits: Iterable[SiteEdit | LoopEdit], placed: _Placed
+    statement: cst.ClassDef,
+    source: ClassText,
+    part: Excerpt,
+    function: str,
+    edits: Iterable[SiteEdit | LoopEdit],
+    placed: _Placed,
 ) -> None:
     """Pairs the expressions of a method in the syntax tree, which have positions, with those of the concrete tree.
 
     Both list calls and subscripts in the order of the text, so that LibCST's position metadata, which costs more than
     the parse, is not needed.
     """
-    spans = _spans(_method(source.node, function))
+    spans = _spans(_method(source.node, function), part.nodes)
     collector = _Collector()
     _concrete_method(statement, function).visit(collector)
     if len(spans) != len(collector.nodes):
@@ -120,8 +135,14 @@ def _concrete_method(node: cst.ClassDef, name: str) -> cst.FunctionDef:
     return found[0]
 
 
-def _spans(function: ast.AST) -> list[tuple[int, int, int, int]]:
-    nodes = [node for node in ast.walk(function) if isinstance(node, ast.Call | ast.Subscript)]
+def _spans(function: ast.AST, left_out: Collection[ast.AST]) -> list[tuple[int, int, int, int]]:
+    nodes: list[ast.expr] = []
+    pending = [function]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Call | ast.Subscript):
+            nodes.append(node)
+        pending += [child for child in ast.iter_child_nodes(node) if child not in left_out]
     spans = [(n.lineno, n.col_offset, n.end_lineno or 0, n.end_col_offset or 0) for n in nodes]
     return sorted(spans, key=lambda span: (span[0], span[1], -span[2], -span[3]))
 

@@ -7,11 +7,14 @@ import linecache
 import os
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -104,8 +107,35 @@ class SourceFile:
 _files: dict[tuple[str, int], tuple[object, SourceFile]] = {}
 
 
+_run: ContextVar[dict[Hashable, Any] | None] = ContextVar("archit_run", default=None)
+
+
+@contextmanager
+def one_run() -> Iterator[None]:
+    """Inside, files and classes stay what they are: none is looked at twice to see whether it changed."""
+    token = _run.set({} if _run.get() is None else _run.get())
+    try:
+        yield
+    finally:
+        _run.reset(token)
+
+
+def this_run() -> dict[Hashable, Any]:
+    """What was looked at in this run; outside of one, nothing is kept."""
+    run = _run.get()
+    return {} if run is None else run
+
+
 def source_file(name: str, flags: int = 0) -> SourceFile | None:
     """The file as it is now, parsed at most once for each content; None where there is no text or no syntax."""
+    run, key = this_run(), (name, flags)
+    if key not in run:
+        run[key] = _source_file(name, flags)
+    found: SourceFile | None = run[key]
+    return found
+
+
+def _source_file(name: str, flags: int) -> SourceFile | None:
     stamp = _stamp(name)
     known = _files.get((name, flags))
     if known is not None and known[0] == stamp:

@@ -11,10 +11,11 @@ TextOf = Callable[[str], str | None]
 
 def whole_dtype(reference: Node, live: Node) -> str | None:
     """The dtype of all floating tensors below a module, where the declared module has the model's."""
-    before = {fact.dtype for fact in _tensors(reference) if _is_float(fact)}
-    after = {fact.dtype for fact in _tensors(live) if _is_float(fact)}
-    (dtype,) = after if len(after) == 1 else (None,)
-    return dtype if dtype != "default" and before == {"default"} else None
+    floats = (fact.dtype for fact in _tensors(live) if _is_float(fact))
+    dtype = next(floats, "default")
+    if dtype == "default" or any(other != dtype for other in floats):
+        return None
+    return dtype if {fact.dtype for fact in _tensors(reference) if _is_float(fact)} == {"default"} else None
 
 
 def tensor_changes(reference: Node, live: Node, path: str, above: str | None, text_of: TextOf) -> Iterator[Change]:

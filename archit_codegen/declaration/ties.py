@@ -37,7 +37,7 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
 def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     """The paths, below a transformers model, of modules that stand at a path before as well, unlike the reference's;
     those inside a model further down are that model's."""
-    if live.ties is None or reference.ties is None:
+    if live.ties is None or reference.ties is None or not shares(live):
         return ()
     known = set(_repeated(reference, "", set()))
     for prefix, model in _models_below(live, ""):
@@ -45,9 +45,22 @@ def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     return tuple(path for path in _repeated(live, "", set()) if path not in known)
 
 
+def shares(root: Node) -> bool:
+    """Whether a module stands at several paths."""
+    seen: set[int] = set()
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.key in seen:
+            return True
+        seen.add(node.key)
+        pending += [child for _, child in node.children if child is not None]
+    return False
+
+
 def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:
     for name, child in node.children:
-        if child is None or not any(True for _ in _slots(child, "")):
+        if child is None or not _slots(child, ""):
             continue
         here = join(path, name)
         if child.key in seen:
@@ -62,13 +75,19 @@ def _names(node: Node) -> dict[str, int]:
     return {path: key for path, key, _ in _slots(node, "")}
 
 
-def _slots(node: Node, path: str) -> Iterator[tuple[str, int, Slot]]:
-    for name, fact in node.parameters:
-        if fact is not None:
-            yield join(path, name), fact.key, (node.key, name)
-    for name, child in node.children:
-        if child is not None:
-            yield from _slots(child, join(path, name))
+def _slots(node: Node, path: str) -> list[tuple[str, int, Slot]]:
+    found: list[tuple[str, int, Slot]] = []
+
+    def visit(node: Node, path: str) -> None:
+        for name, fact in node.parameters:
+            if fact is not None:
+                found.append((join(path, name), fact.key, (node.key, name)))
+        for name, child in node.children:
+            if child is not None:
+                visit(child, join(path, name))
+
+    visit(node, path)
+    return found
 
 
 def _groups(node: Node) -> frozenset[frozenset[str]]:

@@ -4,10 +4,10 @@ Switches are no architecture: they make no class a variant, but stand together a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .changes import Added, Arranged, Change, Delta, Frozen, Inside, Replaced
-from .ir import Node, join
+from .ir import Node, TensorFact, join
 
 Switches = tuple[Frozen, ...]
 EXCEPTION = 0.01  # of two equal numbers of switches, the one on whole modules is preferred
@@ -18,7 +18,23 @@ def training_changes(delta: Delta) -> Switches:
     """The switches, by their paths from the root, those of a module before those inside it."""
     declared: dict[int, bool] = {}
     _declared(delta.reference, delta.live, delta, declared, set())
+    if all(declared[fact.key] == fact.requires_grad for fact in _parameters(delta.live)):
+        return ()
     return _Cheapest(declared, _holders(delta.live, {})).switches(delta.live)
+
+
+def switches_below(changes: Sequence[Change], path: str, root: Node, held_as: str) -> tuple[str, ...]:
+    """Those of the root that hold for one part of it, as statements of another class, which holds that part too."""
+    part = root
+    for step in path.split("."):
+        part = part.child(step) or part
+    found = []
+    for change in changes:
+        if isinstance(change, Frozen) and f"{path}.".startswith(f"{change.path}." if change.path else ""):
+            found.append(replace(change, path=held_as))  # of all that the part lies in
+        elif isinstance(change, Frozen) and change.path.startswith(f"{path}."):
+            found.append(replace(change, path=join(held_as, change.path.removeprefix(f"{path}."))))
+    return tuple(training_statements(found, replace(root, children=((held_as, part),))))
 
 
 # --- what is declared ---------------------------------------------------------------------------------------------
@@ -42,7 +58,11 @@ def _declared(reference: Node | None, live: Node, delta: Delta | None, found: di
 def _children(
     reference: Node | None, live: Node, delta: Delta | None
 ) -> Iterator[tuple[Node, Node | None, Delta | None]]:
-    changes = delta.edits if delta is not None else ()
+    before = dict(reference.children) if reference is not None else {}
+    if delta is None or not delta.edits:
+        yield from ((child, before.get(name), None) for name, child in live.children if child is not None)
+        return
+    changes = delta.edits
     edits = {edit.slot: edit for edit in changes if isinstance(edit, Inside | Replaced | Added)}
     order = next((edit.order for edit in changes if isinstance(edit, Arranged)), None)
     for name, child in live.children:
@@ -54,15 +74,16 @@ def _children(
         elif isinstance(edit, Replaced | Added):
             yield child, edit.built, edit.delta
         else:
-            yield child, _known(reference, name, order), None
+            place = name if order is None else str(order[int(name)]) if int(name) < len(order) else ""
+            yield child, before.get(place), None
 
 
-def _known(reference: Node | None, name: str, order: tuple[int, ...] | None) -> Node | None:
-    if reference is None:
-        return None
-    if order is not None:
-        return reference.children[order[int(name)]][1] if int(name) < len(order) else None
-    return dict(reference.children).get(name)
+def _parameters(node: Node) -> Iterator[TensorFact]:
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield from (fact for _, fact in current.parameters if fact is not None)
+        pending += [child for _, child in current.children if child is not None]
 
 
 # --- the fewest switches --------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .ir import Argument, Built, ClassRef, CodeRef, Node, TensorFact, Value, join
+from .faces import Face, Forms, TensorKind, plain_call, plain_state
+from .ir import Argument, Built, ClassRef, CodeRef, Node, Value, join
 from .parametrized import parametrized_names, plain_class
 from .process import Process
 from .record import Call
@@ -60,6 +61,7 @@ NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "_flat_weights",
     "_flat_weight_refs",
 }
+TOLD = frozenset(HOOKS)  # of these, what a hook is says whether it counts
 
 
 class Reader:
@@ -80,6 +82,10 @@ class Reader:
         self._calls = calls
         self._default_dtype = default_dtype
         self._nodes: dict[int, Node] = {}
+        self._faces: dict[tuple[object, ...], tuple[Face, nn.Module]] = {}
+        self._forms = Forms()
+        self._arguments: dict[tuple[object, ...], tuple[tuple[Argument, ...], Call]] = {}
+        self._site_classes: dict[tuple[type, str], ClassRef | None] = {}
 
     def read(self, module: nn.Module) -> Node:
         """The node of a module; the same node again for a module that is shared."""
@@ -97,17 +103,30 @@ class Reader:
     def _node(self, module: nn.Module) -> Node:
         # named_children() hides None and the second path of a shared module; a diff must see both.
         children = tuple(
-            (name, None if child is None else self.read(child)) for name, child in module._modules.items()
+            [(name, None if child is None else self.read(child)) for name, child in module._modules.items()]
         )
+        face = self._face(module)
+        ties = _declared_ties(module)
+        # Which tensors are tied is a matter of their identity.
+        form = self._forms.of(face, children) if ties is None else self._forms.own()
+        active = ties is not None and _ties_words(module)
+        return face.node(module, children, self._built(self._calls(module)), form, ties, active)
+
+    def _face(self, module: nn.Module) -> Face:
+        key = plain_state(module, NO_DECLARATION, TOLD)
+        if key is None:
+            return self._described(module)
+        if key not in self._faces:
+            self._faces[key] = self._described(module), module
+        return self._faces[key][0]
+
+    def _described(self, module: nn.Module) -> Face:
         cls = plain_class(module)
         methods, attributes = self._plain(module)
-        ties = _declared_ties(module)
         self.classes[class_ref(cls)] = cls
-        return Node(
-            key=id(module),
+        return Face(
             cls=class_ref(cls),
             kind=kind_of(cls),
-            children=children,
             parameters=tuple((name, self.tensor(value)) for name, value in module._parameters.items()),
             buffers=tuple(
                 (name, self.tensor(value, name not in module._non_persistent_buffers_set))
@@ -117,19 +136,14 @@ class Reader:
             methods=tuple(methods),
             functions=tuple(self._functions(cls)),
             hooks=tuple(_foreign_hooks(module)),
-            ties=ties,
-            ties_active=ties is not None and _ties_words(module),
-            built=self._built(self._calls(module)),
             parametrized=parametrized_names(module),
         )
 
-    def tensor(self, tensor: torch.Tensor | None, persistent: bool = True) -> TensorFact | None:
+    def tensor(self, tensor: torch.Tensor | None, persistent: bool = True) -> TensorKind | None:
         if tensor is None:
             return None
         kind = type(tensor).__name__
-        return TensorFact(
-            id(tensor), tuple(tensor.shape), self._dtype(tensor.dtype, kind), tensor.requires_grad, persistent, kind
-        )
+        return tuple(tensor.shape), self._dtype(tensor.dtype, kind), tensor.requires_grad, persistent, kind
 
     def _dtype(self, dtype: torch.dtype, kind: str) -> str:
         # `.to(bfloat16)` casts float32 buffers as well, `from_pretrained(dtype=...)` does not: no change of source.
@@ -162,30 +176,44 @@ class Reader:
     def _built(self, call: Call | None) -> Built | None:
         if call is None:
             return None
-        function = call.site.function.rpartition(".")[0] if call.site is not None else ""
-        lineage = call.owner_class.__mro__ if call.owner_class is not None else ()
-        owner = next((base for base in lineage if base.__qualname__ == function), None)
         return Built(
             cls=class_ref(call.cls),
             arguments=self.arguments(call) or (),
             site=call.site,
-            site_class=None if owner is None else class_ref(owner),
+            site_class=self._site_class(call),
             owner=call.owner,
             ordinal=call.ordinal,
             direct=call.direct,
             counters=tuple(call.counters.items()),
         )
 
+    def _site_class(self, call: Call) -> ClassRef | None:
+        if call.site is None or call.owner_class is None:
+            return None
+        key = call.owner_class, call.site.function
+        if key not in self._site_classes:
+            name = call.site.function.rpartition(".")[0]
+            owner = next((base for base in call.owner_class.__mro__ if base.__qualname__ == name), None)
+            self._site_classes[key] = None if owner is None else class_ref(owner)
+        return self._site_classes[key]
+
     def arguments(self, call: Call) -> tuple[Argument, ...] | None:
         """The recorded arguments, bound to the parameters of the constructor."""
         if call.args is None:
             return None
-        bound = bound_arguments(call.cls, call.args, call.kwargs)
+        key = plain_call(call)
+        if key is None:
+            return self._bound(call, call.args)
+        if key not in self._arguments:
+            self._arguments[key] = self._bound(call, call.args), call
+        return self._arguments[key][0]
+
+    def _bound(self, call: Call, args: tuple[Any, ...]) -> tuple[Argument, ...]:
         return tuple(
             Argument(
                 name, self.values.argument(value), kind, isinstance(key, str), call.texts.get(key, call.texts.get("*"))
             )
-            for name, kind, key, value in bound
+            for name, kind, key, value in bound_arguments(call.cls, args, call.kwargs)
         )
 
 
@@ -225,7 +253,8 @@ def module_paths(root: nn.Module) -> Mapping[int, str]:
 
 
 def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
-    if not hasattr(module, "all_tied_weights_keys"):
+    # Asked of every module, and `hasattr` of a module that has no such attribute raises and catches an error.
+    if "all_tied_weights_keys" not in vars(module) and not hasattr(type(module), "all_tied_weights_keys"):
         return None
     return tuple((getattr(module, "_tied_weights_keys", None) or {}).items())
 

@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from .sourcefile import SourceFile, source_file
+from .sourcefile import SourceFile, source_file, this_run
 
 Found = TypeVar("Found")
 
@@ -31,20 +31,31 @@ class Remembered(Generic[Found]):
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[type, tuple[_State, Found]] = WeakKeyDictionary()
 
+    def seen(self, cls: type) -> Found | None:
+        """The finding, if it was asked for in this run before."""
+        found: Found | None = this_run().get((id(self), cls))
+        return found
+
     def get(self, cls: type, functions: Sequence[FunctionType]) -> Found | None:
         known = self._known.get(cls)
-        return known[1] if known is not None and known[0].holds(functions) else None
+        return self._see(cls, known[1]) if known is not None and known[0].holds(functions) else None
 
     def keep(self, cls: type, functions: Sequence[FunctionType], file: SourceFile, found: Found) -> Found:
         self._known[cls] = (_State(tuple(_parts(functions)), file), found)
+        return self._see(cls, found)
+
+    def _see(self, cls: type, found: Found) -> Found:
+        this_run()[id(self), cls] = found
         return found
 
 
 def _parts(functions: Sequence[FunctionType]) -> Iterator[object]:
     for function in functions:
         yield function.__code__
-        yield from _leaves(function.__defaults__)
-        yield from _leaves(function.__kwdefaults__)
+        if function.__defaults__ is not None:
+            yield from _leaves(function.__defaults__)
+        if function.__kwdefaults__ is not None:
+            yield from _leaves(function.__kwdefaults__)
 
 
 def _leaves(value: object) -> Iterator[object]:

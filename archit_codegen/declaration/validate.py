@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -182,7 +182,9 @@ class Comparison:
 
     def built(self, device: str, dtype: torch.dtype) -> nn.Module:
         try:
-            with building.under(device, dtype):
+            # Weights without memory are not drawn either.
+            quickly = building.parameters_uninitialised() if device == "meta" else nullcontext()
+            with building.under(device, dtype), quickly:
                 return self.build(self.root)
         except Exception as error:
             where = "on the meta device" if device == "meta" else "with real weights"

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -12,12 +13,12 @@ import torch
 from torch import nn
 
 from ..errors import UnwritableValue
+from .faces import PLAIN
 from .ir import ClassRef, CodeRef, ConfigCopy, ConfigRef, Literal, Member, ModuleRef, Opaque, Structure, Value
 from .literal import is_plain_identifier, is_writable, literal_names, write_literal
 from .origins import is_config
 
 DEPTH = 5
-PLAIN = {bool, int, float, str, type(None)}
 # Entries of a config that say where a checkpoint came from, not what the model is.
 NO_DECLARATION = {"dtype", "_name_or_path", "transformers_version", "architectures", "auto_map"}
 
@@ -87,6 +88,12 @@ def _differs(entry: Field[Any], value: Any) -> bool:
     return default is MISSING or bool(getattr(value, entry.name, None) != default)
 
 
+@lru_cache(maxsize=4096, typed=True)
+def _plain(value: bool | int | str | None) -> Literal:
+    """The literal of a plain value, one object for all that are equal: they are compared often."""
+    return Literal(write_literal(value))
+
+
 class Values:
     """Turns objects of one model into values; keeps the code objects that values refer to."""
 
@@ -99,7 +106,9 @@ class Values:
     def of(self, value: Any, depth: int = 0) -> Value:
         """The value as data. Equal data means that the objects count as equal."""
         if type(value) in PLAIN:
-            return self._literal(value, depth)
+            return _plain(value)
+        if type(value) is float:
+            return Literal(write_literal(value))  # zero has two signs, and they are equal
         if is_config(value):
             return self._config(value)
         if isinstance(value, nn.Module):

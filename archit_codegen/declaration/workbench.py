@@ -10,7 +10,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..errors import ArchitError, InvalidDeclaration, UnknownArguments, UnsupportedChange
 from .buffers import buffer_text, check_values
-from .building import tied
+from .building import parameters_uninitialised, tied
 from .distance import alike, distance
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
@@ -283,8 +283,9 @@ def _rebuilt(value: Any, path: str) -> Any:
 
 @contextmanager
 def on_meta() -> Iterator[None]:
-    """Build without memory, and leave the state of the random generators as it was."""
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+    """Build without memory, and leave the state of the random generators as it was. Weights without memory are not
+    drawn either: that takes torch as long as all the rest of a build."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"), parameters_uninitialised():
         yield
 
 

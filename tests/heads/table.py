@@ -36,9 +36,17 @@ def read(path: Path) -> list[Cell]:
 
 
 def write(cells: Sequence[Cell], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    rows = ("\t".join((c.model_type, c.cls, c.task, c.outcome, " ".join(c.text.split()))) for c in ordered(cells))
-    path.write_text("".join(f"{row}\n" for row in rows), "utf-8")
+    rows = (
+        "\t".join((c.model_type, c.cls, c.task, c.outcome, " ".join(c.text.split()), c.judged)) for c in ordered(cells)
+    )
+    write_text(path, "".join(f"{row}\n" for row in rows))
+
+
+def write_text(path: Path, text: str) -> None:
+    """At once: a run that is broken off leaves the old file or the new one."""
+    beside = path.with_suffix(".new")
+    beside.write_text(text, "utf-8")
+    beside.replace(path)
 
 
 def ordered(cells: Sequence[Cell]) -> list[Cell]:
@@ -47,7 +55,7 @@ def ordered(cells: Sequence[Cell]) -> list[Cell]:
 
 def write_document(cells: Sequence[Cell], types: int) -> None:
     """``types`` is the number of types of models that there are; some may not have been tried yet."""
-    DOCUMENT.write_text("\n".join(document(ordered(cells), types)) + "\n", "utf-8")
+    write_text(DOCUMENT, "\n".join(document(ordered(cells), types)) + "\n")
 
 
 def document(cells: Sequence[Cell], types: int) -> Iterator[str]:
