@@ -15,6 +15,7 @@ KEPT = {
     "declaration.ecosystem": "facts about the installed transformers",
     "declaration.importing": "the import statements of source files",
     "declaration.loading": "the folder of this process",
+    "declaration.markers": "what source files say",
     "declaration.ownership": "the folders of this interpreter",
     "declaration.render": "the templates",
     "declaration.source": "places in source files",

@@ -180,8 +180,8 @@ def _written_in(cls: type) -> list[FunctionType]:
 def files_of_class(cls: type) -> list[SourceFile]:
     """Where the statement may stand, the most trusted first: functions know their file, classes only their module."""
     if functions := _written_in(cls):
-        files = [source_of_code(function.__code__) for function in functions]
-        return list(dict.fromkeys(file for file in files if file is not None))
+        codes = {(code.co_filename, code.co_flags): code for code in (function.__code__ for function in functions)}
+        return list(dict.fromkeys(file for code in codes.values() if (file := source_of_code(code)) is not None))
     module = sys.modules.get(cls.__module__)
     names = [getattr(module, "__file__", None) or "", *(cells() if cls.__module__ == "__main__" else ())]
     return [file for name in names if name and (file := source_file(name)) is not None]

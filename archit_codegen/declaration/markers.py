@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -12,6 +13,7 @@ from .edits import Plan
 from .ir import ClassRef
 from .livesource import files_of_class
 from .source import class_text
+from .sourcefile import SourceFile
 from .values import class_ref
 
 EXPERTS = "@use_experts_implementation"
@@ -41,14 +43,18 @@ def explained(markers: Iterable[str]) -> tuple[str, ...]:
 
 
 def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> Iterator[ClassRef]:
-    unquoted = re.compile(rf"(?<![\"'`]){re.escape(marker)}")
     for ref, cls in classes.items():
         if ref.module.partition(".")[0] == "torch" or cls is PreTrainedModel:  # which does the looking
             continue
         # Most files do not say it, but in quotes where it is looked for: no class needs to be found in their trees.
         with suppress(SourceUnavailable):
-            if any(unquoted.search(file.text) for file in files_of_class(cls)) and marker in class_text(cls).text:
+            if any(_says(file, marker) for file in files_of_class(cls)) and marker in class_text(cls).text:
                 yield ref
+
+
+@lru_cache(maxsize=256)
+def _says(file: SourceFile, marker: str) -> bool:
+    return re.search(rf"(?<![\"'`]){re.escape(marker)}", file.text) is not None
 
 
 def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:
