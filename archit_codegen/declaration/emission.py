@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from ..errors import ArchitError
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
-from .changes import Delta, method_key
+from .changes import Delta, Replaced, flatten, method_key
 from .checkpoints import conversion_statements, moves_of, with_moved_patterns
 from .draft import ClassDraft, Draft
 from .ecosystem import ConfigClass, documents_any_name, gathers_unsaved
@@ -20,6 +20,7 @@ from .following import follow
 from .forcing import forced
 from .given import GIVEN
 from .importing import Import
+from .initialising import guards
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
 from .markers import explained, missing_markers, unlisted
@@ -185,6 +186,7 @@ class Emitter:
             follows=self.bench.follows,
             forced=self.forced | self.bench.built_by_config,
             restores=self._restores(names),
+            guards=guards(self.bench.live, [e.path for e in flatten(self.delta) if isinstance(e, Replaced)]),
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
             gathers=gathers_unsaved(),

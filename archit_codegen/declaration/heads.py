@@ -145,6 +145,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "norm_eps": facts.norm_eps,
         "hidden_activation": facts.hidden_activation,
         "experts": facts.experts,
+        "filler": f"self.{facts.prefix}" if facts.fills_below else "",
         "window": facts.window,
         "states": _of_outputs(facts.states, facts),
         "states_name": facts.states if facts.states in facts.gives else "",

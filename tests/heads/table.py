@@ -7,8 +7,9 @@ import transformers
 
 from archit_codegen.declaration.tasks import TASKS
 from tests.heads.cells import DONE, NO_BASE, Cell
+from tests.heads.docs import DOCS, write_text
+from tests.heads.learnt import learnt
 
-DOCS = Path(__file__).parents[2] / "docs"
 RESULTS, DOCUMENT = DOCS / "heads.tsv", DOCS / "heads.md"
 MARKS = {DONE: "✓", "refused": "·", "failed": "✗"}
 NATIVE_MARKS = {"equal": "=", "close": "≈", "other": "≠"}
@@ -42,13 +43,6 @@ def write(cells: Sequence[Cell], path: Path) -> None:
     write_text(path, "".join(f"{row}\n" for row in rows))
 
 
-def write_text(path: Path, text: str) -> None:
-    """At once: a run that is broken off leaves the old file or the new one."""
-    beside = path.with_suffix(".new")
-    beside.write_text(text, "utf-8")
-    beside.replace(path)
-
-
 def ordered(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: (cell.model_type, cell.task))
 
@@ -63,6 +57,7 @@ def document(cells: Sequence[Cell], types: int) -> Iterator[str]:
     native = [cell for cell in cells if cell.task.startswith("= ")]
     yield HEAD.format(version=transformers.__version__, summary=summary(own, native, types))
     yield from table(own, native)
+    yield from learnt()
     yield from listed("Tasks that a type of model has not", [c for c in own if c.outcome not in (DONE, NO_BASE)])
     notes = [cell for cell in own if cell.outcome == DONE and cell.text]
     yield from listed("What was not compared", notes)
