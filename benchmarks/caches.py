@@ -16,6 +16,7 @@ KEPT = {
     "declaration.importing": "the import statements of source files",
     "declaration.loading": "the folder of this process",
     "declaration.markers": "what source files say",
+    "declaration.nativetypes": "what the source of the installed transformers says",
     "declaration.ownership": "the folders of this interpreter",
     "declaration.render": "the templates",
     "declaration.source": "places in source files",
