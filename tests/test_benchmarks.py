@@ -1,6 +1,7 @@
 """What the benchmarks measure is what they say; no time is asserted."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from torch import nn
 import archit_codegen
 from archit_codegen.regeneration.spec import read_spec
 from benchmarks import clock, growth, others, results, specs
-from benchmarks.caches import KEPT, OF_TEXTS
+from benchmarks.caches import OF_TEXTS
 from benchmarks.floor import floor_of
 from benchmarks.models import CASES, swap
 from benchmarks.parts import ScaledEmbedding
@@ -66,13 +67,14 @@ def modules() -> Iterator[str]:
             yield found.name
 
 
-def test_every_cache_of_the_compiler_is_forgotten_or_known_to_stay() -> None:
-    """A cache over texts that no round forgets would make the second compile of a model look faster than the first."""
+def test_every_cache_over_texts_is_forgotten() -> None:
+    """One that is not would make the second compile of a model look faster than the first."""
+    known = set()
     for name in modules():
         for value in vars(importlib.import_module(name)).values():
-            home = getattr(value, "__module__", "")
-            if hasattr(value, "cache_clear") and home == name and value not in OF_TEXTS:
-                assert home.removeprefix("archit_codegen.") in KEPT, f"{home}.{value.__name__}"
+            if hasattr(value, "cache_clear") and "text" in inspect.signature(value).parameters:
+                known.add(value)
+    assert known == set(OF_TEXTS)
 
 
 def test_the_shares_of_the_stages_are_those_of_the_whole(live: nn.Module) -> None:
