@@ -263,6 +263,8 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
 
 
 def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
+    if reference.attributes == live.attributes:
+        return
     before, after = dict(reference.attributes), dict(live.attributes)
     slots = {name for name, _ in (*live.children, *live.parameters, *live.buffers)}
     for name in before:
@@ -274,6 +276,8 @@ def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
 
 
 def _methods(reference: Node, live: Node, path: str) -> Iterator[Change]:
+    if not reference.methods and not live.methods:
+        return
     before = dict(reference.methods)
     for name, code in live.methods:
         if not code.digest.removeprefix("free:"):

@@ -16,15 +16,24 @@ Lines = tuple[int, int]  # the first line and the last
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What has to stand in an excerpt: statements that say one of the ``words``, and of the methods that are edited
-    those that say one of their own, or hold certain ``lines``."""
+    """What has to stand in an excerpt: statements that use one of the ``names`` (or import, if there may be relative
+    ``imports``), and of the methods that are edited those in which one of their own texts stands, or that hold certain
+    ``lines``."""
 
-    words: Collection[str]
+    names: Collection[str]
+    imports: bool
     methods: Mapping[str, Collection[str]]
     lines: Collection[Lines]
 
-    def says(self, text: str, method: str) -> bool:
-        return any(word in text for word in (*self.words, *self.methods.get(method, ())))
+    def uses(self, node: ast.stmt, text: str, method: str) -> bool:
+        if any(own in text for own in self.methods.get(method, ())):
+            return True
+        if not any(name in text for name in self.names) and not (self.imports and "import" in text):
+            return False
+        return any(
+            node.id in self.names if isinstance(node, ast.Name) else self.imports and isinstance(node, ast.ImportFrom)
+            for node in ast.walk(node)
+        )
 
     def holds(self, node: ast.stmt) -> bool:
         first, last = node.lineno, node.end_lineno or node.lineno
@@ -58,7 +67,7 @@ def excerpt(source: ClassText, wanted: Wanted) -> Excerpt:
         start, end = _first_line(part[0]) - source.line, _last_line(part[-1]) - source.line + 1
         name = f"{stub}{len(left_out)}"
         method = isinstance(part[0], ast.FunctionDef) and part[0] in source.node.body
-        line = f"{' ' * INDENT}def {name}(): ..." if method else f"{' ' * 2 * INDENT}{name}"
+        line = " " * (part[0].col_offset - source.indent) + (f"def {name}(): ..." if method else name)
         left_out[line] = "\n".join(lines[start:end])
         nodes += part
         kept += [*lines[done:start], line]
@@ -71,33 +80,55 @@ def _unwanted(source: ClassText, lines: list[str], wanted: Wanted) -> Iterator[l
     for node in source.node.body:
         if not isinstance(node, ast.FunctionDef) or node.col_offset - source.indent != INDENT:
             continue
-        if node.name in wanted.methods or wanted.says(_text(source, lines, node), node.name):
-            yield from _runs(source, lines, node, wanted)
+        if node.name in wanted.methods or wanted.uses(node, _text(source, lines, node), node.name):
+            yield from _Method(source, lines, node.name, wanted).runs(node)
         else:
             yield [node]
 
 
-def _runs(source: ClassText, lines: list[str], method: ast.FunctionDef, wanted: Wanted) -> Iterator[list[ast.stmt]]:
-    run: list[ast.stmt] = []
-    apart = _on_lines_of_their_own(method)
-    last = False
-    for node in method.body:
-        text = _text(source, lines, node)
-        last = last or POST_INIT in text
-        fits = node in apart and node.col_offset - source.indent == 2 * INDENT
-        if fits and not (last or wanted.holds(node) or wanted.says(text, method.name)):
-            run.append(node)
-        elif run:
+@dataclass(slots=True)
+class _Method:
+    source: ClassText
+    lines: list[str]
+    name: str
+    wanted: Wanted
+
+    def runs(self, owner: ast.stmt) -> Iterator[list[ast.stmt]]:
+        """Runs of statements inside of another, at any depth."""
+        for block in _blocks(owner):
+            yield from self._of_block(owner, block)
+
+    def _of_block(self, owner: ast.stmt, block: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
+        run: list[ast.stmt] = []
+        apart = _on_lines_of_their_own(owner, block)
+        last = False
+        for node in block:
+            text = _text(self.source, self.lines, node)
+            last = last or POST_INIT in text
+            if node in apart and not (last or self.wanted.holds(node) or self.wanted.uses(node, text, self.name)):
+                run.append(node)
+                continue
+            if run:
+                yield run
+                run = []
+            yield from self.runs(node)
+        if run:
             yield run
-            run = []
-    if run:
-        yield run
 
 
-def _on_lines_of_their_own(method: ast.FunctionDef) -> set[ast.stmt]:
-    shared = {one for pair in pairwise(method.body) if _last_line(pair[0]) >= _first_line(pair[1]) for one in pair}
-    on_first = {node for node in method.body if _first_line(node) <= method.lineno}
-    return set(method.body) - shared - on_first
+def _blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The blocks of a statement, in the order of the text."""
+    if isinstance(node, ast.FunctionDef | ast.With | ast.If | ast.For | ast.While):
+        yield node.body
+    if isinstance(node, ast.If | ast.For | ast.While):
+        yield node.orelse
+
+
+def _on_lines_of_their_own(owner: ast.stmt, block: list[ast.stmt]) -> set[ast.stmt]:
+    """Statements of a block that are indented as emitted text is; `elif` is none."""
+    shared = {one for pair in pairwise(block) if _last_line(pair[0]) >= _first_line(pair[1]) for one in pair}
+    indented = {node for node in block if node.col_offset == owner.col_offset + INDENT}
+    return {node for node in indented - shared if _first_line(node) > owner.lineno}
 
 
 def _text(source: ClassText, lines: list[str], node: ast.stmt) -> str:

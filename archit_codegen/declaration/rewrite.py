@@ -17,7 +17,7 @@ from .rewrite_body import (
     replace_method,
     set_class_attribute,
 )
-from .rewrite_names import Renames, follow_names, followed_words
+from .rewrite_names import Renames, follow_names, followed_names
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
 
@@ -51,7 +51,7 @@ def _wanted(variant: Variant, renames: Renames) -> Wanted:
     methods.get(INIT, set()).update(f"self.{name}" for name in assigned)
     sites = [edit.site for edit in variant.edits if isinstance(edit, SiteEdit | LoopEdit)]
     lines = {(site.line, site.end_line) for site in sites}
-    return Wanted(followed_words(variant, renames), methods, lines)
+    return Wanted(followed_names(variant, renames), bool(renames.package), methods, lines)
 
 
 def _edited(edit: SourceEdit) -> Iterator[str]:
