@@ -1,11 +1,15 @@
 """What is registered so that checkpoints of the declared class can be read, seen in the text."""
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 import transformers as tf
+from safetensors import safe_open
 from torch import nn
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaMLP
 
 import archit_codegen as archit
 from tests.models import decoder_config
@@ -42,35 +46,12 @@ def test_a_model_without_conversions_registers_nothing() -> None:
     assert "conversion_mapping" not in text(live, "llama_plain")
 
 
-def test_a_slot_that_the_wrapper_has_too_is_not_mapped() -> None:
-    """``mlp`` of the wrapper and ``mlp`` of the layer would stand under one name."""
-    with archit.record():
-        live = tf.LlamaForCausalLM(decoder_config(tf.LlamaConfig))
-        live.model.layers[1] = Shadow(live.model.layers[1], 16)
-    emitted = text(live, "llama_shadow")
-    assert "self_attn|input_layernorm|post_attention_layernorm)" in emitted
-
-
-@pytest.mark.parametrize(("kept", "number"), [([0, 2, 3], 1), ([0, 1, 3, 2], 2), ([0, 1, 2], None)])
-def test_layers_that_have_other_numbers_are_told_of(tmp_path: Path, kept: list[int], number: int | None) -> None:
-    """Their weights have the names of other layers of the declared class; what the note says is so."""
-    config = decoder_config(tf.LlamaConfig)
-    config.num_hidden_layers = 4
-    declared = tf.LlamaForCausalLM(config)
-    declared.save_pretrained(tmp_path)
-    live = tf.LlamaForCausalLM(config)
-    live.model.layers = nn.ModuleList([live.model.layers[i] for i in kept])
-    package = archit.compile_model(live, name="llama_kept", suffix=SUFFIX)
-    notes = [note for note in package.notes if note.startswith("model.layers: from_pretrained of a checkpoint of the")]
-    said = f"gives member {number} the weights of its member {number}, not {kept[number or 0]}:"
-    assert len(notes) == (number is not None) and all(said in note for note in notes)
-    loaded = package.load().LlamaForCausalLMX.from_pretrained(tmp_path)
-    for layer, other in zip(loaded.model.layers, declared.model.layers, strict=False):
-        assert torch.equal(layer.mlp.up_proj.weight, other.mlp.up_proj.weight)
+def llama_config() -> tf.LlamaConfig:
+    return decoder_config(tf.LlamaConfig)
 
 
 class Shadow(nn.Module):
-    """Holds a layer and has a child that is named as one of the layer's."""
+    """Holds a layer and has a child that is named as one of the layer's, with weights of other names."""
 
     def __init__(self, layer: nn.Module, hidden_size: int) -> None:
         super().__init__()
@@ -79,3 +60,142 @@ class Shadow(nn.Module):
 
     def forward(self, hidden_states: torch.Tensor, *args, **kwargs) -> torch.Tensor:
         return self.mlp(self.layer(hidden_states, *args, **kwargs))
+
+
+class Twin(nn.Module):
+    """Holds a layer and has a feed-forward as the layer's, under the same name."""
+
+    def __init__(self, layer: nn.Module, config: tf.LlamaConfig) -> None:
+        super().__init__()
+        self.layer = layer
+        self.mlp = LlamaMLP(config)
+
+    def forward(self, hidden_states: torch.Tensor, *args, **kwargs) -> torch.Tensor:
+        return self.mlp(self.layer(hidden_states, *args, **kwargs))
+
+
+def shadowed() -> nn.Module:
+    live = tf.LlamaForCausalLM(llama_config())
+    live.model.layers[1] = Shadow(live.model.layers[1], 16)
+    return live
+
+
+def block_in_an_adapter() -> nn.Module:
+    """The child ``layer`` of the adapter is a block, whose list is named ``layer``."""
+    live = t5()
+    live.decoder.block[0] = Adapter(live.decoder.block[0], 16, rank=4)
+    return live
+
+
+@pytest.mark.parametrize(
+    ("make", "old", "new"),
+    [
+        (shadowed, "model.layers.1.", "model.layers.1.layer."),
+        (block_in_an_adapter, "decoder.block.0.layer.", "decoder.block.0.layer.layer."),
+    ],
+)
+def test_every_weight_arrives_below_a_wrapper_with_names_of_what_it_holds(
+    tmp_path: Path, make: Callable[[], nn.Module], old: str, new: str
+) -> None:
+    with archit.record():
+        live = make()
+    torch.manual_seed(1)
+    declared = type(live)(live.config)
+    declared.save_pretrained(tmp_path / "declared")
+    package = archit.compile_model(live, name="wrapped", suffix=SUFFIX)
+    assert package.notes == ()
+    root = getattr(package.load(), package.root_class)
+    loaded, report = root.from_pretrained(tmp_path / "declared", output_loading_info=True)
+    expected = {key.replace(old, new, 1): weight for key, weight in declared.state_dict().items()}
+    here = loaded.state_dict()
+    assert report["missing_keys"] == here.keys() - expected.keys() and not report["unexpected_keys"]
+    assert [key for key in expected if not torch.equal(expected[key], here[key])] == []
+    loaded.save_pretrained(tmp_path / "again")
+    assert set(saved(tmp_path / "again")) <= here.keys()
+    again, report = root.from_pretrained(tmp_path / "again", output_loading_info=True)
+    assert not any(report.values())
+    assert [key for key in here if not torch.equal(here[key], again.state_dict()[key])] == []
+
+
+def saved(folder: Path) -> list[str]:
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        return list(file.keys())
+
+
+def misread(live: nn.Module, folder: Path) -> tuple[list[str], dict[str, torch.Tensor], nn.Module]:
+    """The notes on checkpoints, the weights of one of the declared class, and the model that it was loaded into."""
+    torch.manual_seed(1)
+    declared = tf.LlamaForCausalLM(llama_config())
+    declared.save_pretrained(folder)
+    package = archit.compile_model(live, name="llama_misread", suffix=SUFFIX)
+    notes = [note for note in package.notes if "from_pretrained of a checkpoint of the declared class" in note]
+    return notes, declared.state_dict(), package.load().LlamaForCausalLMX.from_pretrained(folder)
+
+
+def put(*order: int) -> Callable[[nn.ModuleList], object]:
+    """Members by their numbers, in place."""
+
+    def change(layers: nn.ModuleList) -> None:
+        for index, member in enumerate([layers[index] for index in order]):
+            layers[index] = member
+
+    return change
+
+
+def drop(*numbers: int) -> Callable[[nn.ModuleList], object]:
+    return lambda layers: [layers.pop(number) for number in reversed(numbers)]
+
+
+def new_layer(layers: nn.ModuleList, index: int) -> nn.Module:
+    return LlamaDecoderLayer(layers[0].self_attn.config, index)
+
+
+@pytest.mark.parametrize(
+    ("change", "number", "belongs"),
+    [
+        (drop(1), 1, "not 2"),
+        (drop(0, 2), 0, "not 1"),
+        (drop(2, 3), None, ""),
+        (put(0, 1, 3, 2), 2, "not 3"),
+        (put(0, 1, 1, 3), 2, "not 1"),
+        (lambda layers: layers.insert(2, copy.deepcopy(layers[1])), 2, "not 1"),
+        (lambda layers: layers.insert(1, nn.Identity()), 2, "not 1"),
+        (lambda layers: layers.insert(1, new_layer(layers, 9)), 1, "though it is new"),
+        (lambda layers: layers.append(new_layer(layers, 4)), None, ""),
+    ],
+)
+def test_members_that_have_other_numbers_are_told_of(
+    tmp_path: Path, change: Callable[[nn.ModuleList], object], number: int | None, belongs: str
+) -> None:
+    """Their weights have the names of other members of the declared class; what the note says is so."""
+    with archit.record():
+        live = tf.LlamaForCausalLM(llama_config())
+        change(live.model.layers)
+    notes, declared, loaded = misread(live, tmp_path)
+    here = loaded.state_dict()
+    if number is None:
+        assert notes == []
+        assert [key for key in here if key in declared and not torch.equal(here[key], declared[key])] == []
+    else:
+        [note] = notes
+        assert f" gives member {number} the weights of its member {number}, {belongs}: " in note
+        name = f"model.layers.{number}.mlp.up_proj.weight"
+        assert torch.equal(here[name], declared[name])
+
+
+def test_a_weight_of_the_wrapper_under_a_name_of_what_it_holds_is_told_of(tmp_path: Path) -> None:
+    with archit.record():
+        live = tf.LlamaForCausalLM(llama_config())
+        live.model.layers[1] = Twin(live.model.layers[1], live.config)
+    [note], declared, loaded = misread(live, tmp_path)
+    name = "model.layers.1.mlp.gate_proj.weight"
+    assert note.endswith(f"gives {name} to the wrapper, which has one of its own: give that another name")
+    assert torch.equal(loaded.state_dict()[name], declared[name])
+
+
+def test_a_module_in_a_second_slot_is_told_of(tmp_path: Path) -> None:
+    live = tf.LlamaForCausalLM(llama_config())
+    live.model.layers[2].mlp = live.model.layers[0].mlp
+    [note], declared, loaded = misread(live, tmp_path)
+    assert note.startswith("model.layers.2.mlp: ") and "not those of model.layers.0.mlp" in note
+    assert torch.equal(loaded.model.layers[0].mlp.up_proj.weight, declared["model.layers.2.mlp.up_proj.weight"])

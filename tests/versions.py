@@ -31,6 +31,10 @@ imported, its config read, the weights of the live model loaded strictly, and ou
 it was made. A package belongs to the minor version that its header names; on another one it says so when it is
 imported. Written by `make matrix`.
 
+On 5.0 `gpt2_shared_layers` is refused, for what that version does when it loads: every name that a checkpoint lacks
+gets new memory, and a module that stands in several slots is saved under one of its names, so that its other names
+take away what was read. From 5.4 on, names that share a weight which was read are not missing.
+
 """
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel, conversion_mapping
 from transformers.core_model_loading import WeightRenaming
 
-from .changes import Arranged, Delta, Replaced, flatten
+from .changes import Delta, Replaced, flatten
 from .edits import ClassAttribute, Plan
 from .ir import Node
 from .literal import write_literal
@@ -18,11 +18,15 @@ IMPORTS = (
     "from transformers.conversion_mapping import register_checkpoint_conversion_mapping",
     "from transformers.core_model_loading import WeightRenaming",
 )
+# Matches nothing. transformers leaves it out of a name that it makes, and heeds it where it would take that name back
+# to save it: what is saved has the names of the new class, since its Trainer reads checkpoints as they are.
+ONE_WAY = "(?!)"
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Slots of a module that a wrapper holds now: the path of the wrapper, and that of the module inside it."""
+    """Slots of a module that a wrapper holds now: the path of the wrapper, and that of the module inside it. A slot
+    is a pattern."""
 
     path: str
     inner: str
@@ -58,22 +62,23 @@ class Conversion:
         if self.base_prefix:
             paths.append(f"{self.base_prefix}.{move.path}")
         sources = [rf"^{re.escape(path)}\.{slots}(?![^.])" for path in paths]
-        return sources, rf"^{re.escape(f'{move.path}.{move.inner}.')}\1"
+        return sources, rf"^{re.escape(f'{move.path}.{move.inner}.')}\1{ONE_WAY}"
 
     def understood(self) -> "Conversion":
-        """Without moves that this version of transformers cannot do, or undo when it saves."""
+        """Without moves that this version of transformers cannot do, or would undo when it saves."""
         return replace(self, moves=tuple(move for move in self.moves if self._works(move)))
 
     def _works(self, move: Move) -> bool:
-        old, new = f"{move.path}.{move.slots[0]}.weight", f"{move.path}.{move.inner}.{move.slots[0]}.weight"
+        slot = move.slots[0].replace(r"\.", ".")
+        old, new = f"{move.path}.{slot}.weight", f"{move.path}.{move.inner}.{slot}.weight"
         renaming = WeightRenaming(*self._renaming(move))
         try:
-            there, back = (
+            there, saved = (
                 r.rename_source_key(key)[0] for r, key in ((renaming, old), (renaming.reverse_transform(), new))
             )
         except (ValueError, re.error):
             return False
-        return (there, back) == (new, old)
+        return bool(there == saved == new)
 
 
 def _list(patterns: Sequence[str]) -> str:
@@ -83,26 +88,32 @@ def _list(patterns: Sequence[str]) -> str:
 
 def moves_of(delta: Delta) -> Iterator[Move]:
     """Every module that a wrapper holds now, with those of its slots whose names the wrapper does not use itself."""
+    for path, inner, wrapper, held in wrapped(delta):
+        slots = tuple(name for name, taken in names_below(held, wrapper) if not taken)
+        if slots:
+            yield Move(path, inner, slots)
+
+
+def wrapped(delta: Delta) -> Iterator[tuple[str, str, Node, Node]]:
+    """The path of each wrapper, that of the module inside it, and both."""
     for change in flatten(delta):
         if isinstance(change, Replaced) and change.inner is not None:
             wrapper, held = _at(delta.live, change.path), _at(delta.live, f"{change.path}.{change.inner}")
-            taken = set(_slots(wrapper))
-            slots = tuple(name for name in _slots(held) if name not in taken)
-            if slots:
-                yield Move(change.path, change.inner, slots)
+            if wrapper is not None and held is not None:
+                yield change.path, change.inner, wrapper, held
 
 
-def renumbered_members(delta: Delta) -> Iterator[str]:
-    """A warning for each list whose members have other numbers than in a checkpoint of the declared class.
-
-    The names of weights are those of that class, so that no renaming can tell its checkpoints from new ones.
-    """
-    for change in flatten(delta):
-        if isinstance(change, Arranged) and change.order != tuple(range(len(change.order))):
-            here, there = next((here, there) for here, there in enumerate(change.order) if here != there)
-            reason = f"gives member {here} the weights of its member {here}, not {there}"
-            remedy = "load such a checkpoint into the declared class, and modify that"
-            yield f"{change.path}: from_pretrained of a checkpoint of the declared class {reason}: {remedy}"
+def names_below(held: Node, wrapper: Node | None) -> Iterator[tuple[str, bool]]:
+    """Patterns of the starts of names that a module has in a state dict, as short as the names of the wrapper allow;
+    and whether that is the whole name of a weight of either."""
+    own = set() if wrapper is None else set(_slots(wrapper))
+    children, others = dict(held.children), {} if wrapper is None else dict(wrapper.children)
+    for name in _slots(held):
+        child = children.get(name)
+        if child is None or name not in own:
+            yield name, name in own and others.get(name) is None
+        else:
+            yield from ((rf"{name}\.{below}", taken) for below, taken in names_below(child, others.get(name)))
 
 
 def moved_patterns(live: nn.Module, moves: Iterable[Move]) -> Iterator[tuple[str, list[str]]]:
@@ -136,10 +147,10 @@ def _slots(node: Node | None) -> Iterator[str]:
         return
     yield from (name for name, fact in node.parameters if fact is not None)
     yield from (name for name, fact in node.buffers if fact is not None and fact.persistent)
-    yield from (name for name, child in node.children if child is not None and _holds_weights(child))
+    yield from (name for name, child in node.children if child is not None and has_weights(child))
 
 
-def _holds_weights(node: Node) -> bool:
+def has_weights(node: Node) -> bool:
     return any(True for _ in _slots(node))
 
 

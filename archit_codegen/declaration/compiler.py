@@ -12,7 +12,6 @@ from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedCh
 from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .characters import check_characters
-from .checkpoints import renumbered_members
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class
@@ -20,6 +19,8 @@ from .emission import Emitted, Emitter, Options
 from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
 from .literal import check_identifier
+from .misread import misread_names
+from .nativetypes import asked_for
 from .package import Package
 from .relatives import base_of, with_pooler
 from .sourcefile import one_run
@@ -138,8 +139,8 @@ def packaged(
     bench, delta = model
     emitted, validation = _validated(bench, delta, options, inputs, others)
     needs = [f"the package needs {name} to be installed where it is used" for name in emitted.parts.needs]
-    renumbered = renumbered_members(delta) if emitted.parts.config is not None else ()
-    notes = (*validation.notes, *unused_children(delta, emitted.files), *renumbered, *needs)
+    beyond = (*misread_names(delta), *asked_for(bench.live)) if emitted.parts.config is not None else ()
+    notes = (*validation.notes, *unused_children(delta, emitted.files), *beyond, *needs)
     return Package(options.name, emitted.files, emitted.root, emitted.classes, notes, _declared(bench)), emitted
 
 

@@ -50,7 +50,9 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
 
 
 def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
-    return match is not None or all(member.cls != node.cls for member in declared)
+    """A member that no declared one is like is new where its class is, or where the user was seen to build it."""
+    built_by_user = node.built is not None and node.built.owner is None
+    return match is not None or built_by_user or all(member.cls != node.cls for member in declared)
 
 
 def _by_build(declared: Sequence[Node]) -> dict[tuple[Site, int], int]:

@@ -72,7 +72,7 @@ def find_import(
 ) -> Import | None:
     """The statement that binds a name to a value; ``import a.b`` only for a text that says ``a.b``."""
     texts = list(trees)
-    found = [item for item in own_imports(texts, name, module) if item.value() is value]
+    found = [item for item in own_imports(texts, name, module) if same_object(item.value(), value)]
     if not found and not isinstance(value, ModuleType):
         found = [item for item in star_imports(texts, name, module) if item.value() is value]
     rooted = [item for item in found if item.binds_root]
@@ -80,6 +80,14 @@ def find_import(
     plain = [item for item in found if not item.binds_root]
     bare = [Import(name, None, name)] if rooted else []
     return next(iter([*spelled, *plain, *bare]), None)
+
+
+def same_object(one: object, other: object) -> bool:
+    """Whether two values are one. The first model that is built makes transformers run its file again, which puts a
+    new module in the place of the one that the user imported."""
+    if isinstance(one, ModuleType) and isinstance(other, ModuleType) and not is_user_module(one):
+        return one.__name__ == other.__name__ and getattr(one, "__file__", None) == getattr(other, "__file__", None)
+    return one is other
 
 
 def user_module(found: Import) -> ModuleType | None:
@@ -178,7 +186,7 @@ def _absolute(node: ast.ImportFrom, module: Mapping[str, object]) -> str | None:
 
 def _of_module(module: ModuleType, name: str) -> Import | None:
     full = module.__name__
-    if sys.modules.get(full) is not module:
+    if not same_object(sys.modules.get(full), module):
         return None
     parent, _, last = full.rpartition(".")
     return Import(parent, last, name) if parent and last == name else Import(full, None, name)

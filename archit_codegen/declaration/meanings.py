@@ -15,7 +15,7 @@ from .draft import Draft
 from .ecosystem import auto_classes
 from .emittedfile import EmittedFile, Imported
 from .functiontext import renamed
-from .importing import find_import, user_module
+from .importing import find_import, same_object, user_module
 from .literal import write_literal
 from .livesource import function_source, innermost, locate_function
 from .lookup import Place, place_of_function, place_of_module
@@ -64,7 +64,8 @@ def through_modules(node: ast.Attribute, place: Place) -> Found | None:
 def gives(imported: Imported, value: object) -> bool:
     """Whether an import binds the very value."""
     found = imported.value()
-    return found is value or (isinstance(found, int | str | float) and type(found) is type(value) and found == value)
+    plain = isinstance(found, int | str | float)
+    return same_object(found, value) or (plain and type(found) is type(value) and bool(found == value))
 
 
 def values_of(expression: ast.expr, place: Place) -> dict[str, object]:

@@ -3,7 +3,7 @@ live model and on the package's, and its answers are compared bit for bit."""
 
 import copy
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -12,17 +12,9 @@ from torch import nn
 Answer = dict[str, Any]
 Make = Callable[[], nn.Module]
 
-CAUSAL, SEQ2SEQ, MASKED, SPEECH, PAIRS = {"llama", "mixtral"}, {"t5"}, {"roberta"}, {"whisper"}, {"clip"}
-GENERATES = CAUSAL | SEQ2SEQ | SPEECH
-TRAINS = GENERATES | MASKED
+SEQ2SEQ, SPEECH, PAIRS, GENERATES = {"t5"}, {"whisper"}, {"clip"}, {"llama", "mixtral", "t5", "whisper"}
 VOCABULARY = 61
 TOKENS = torch.randint(4, VOCABULARY - 1, (2, 9), generator=torch.Generator().manual_seed(1))
-
-PIPELINES = {
-    "roberta": ("fill-mask", "t4 t5 <mask> t9"),
-    "llama": ("text-generation", "t4 t5 t6"),
-    "mixtral": ("text-generation", "t4 t5 t6"),
-}
 
 
 def inputs(name: str) -> Answer:
@@ -98,35 +90,38 @@ def experts(make: Make, name: str) -> Any:
     found = {}
     for implementation in ("eager", "batched_mm", "grouped_mm"):
         model.set_experts_implementation(implementation)
-        assert model.config._experts_implementation == implementation
+        assert model.config._experts_implementation == implementation, "the class has no experts"
         found[implementation] = forward(model, name)
     return found
 
 
-def generation(make: Make, name: str) -> Any:
+def generated(make: Make, name: str, one: bool = False, **more: Any) -> Any:
     model = make()
-    given = inputs(name)
-    given.pop("decoder_input_ids", None)
-    length = {"max_new_tokens": 6, "do_sample": False}
+    given = {key: value[:1] if one else value for key, value in inputs(name).items() if key != "decoder_input_ids"}
     if name in SPEECH:
         model.generation_config.no_timestamps_token_id = VOCABULARY - 1
-    found = {
-        "greedy": model.generate(**given, **length),
-        "uncached": model.generate(**given, **length, use_cache=False),
-        "beam": model.generate(**given, **length, num_beams=3),
-    }
-    one = {key: value[:1] for key, value in given.items()}
-    found["assisted"] = model.generate(**one, **length, assistant_model=make())
-    return plain(found)
+    return plain(model.generate(**given, max_new_tokens=6, do_sample=False, **more))
 
 
-def static_cache(make: Make, name: str) -> Any:
-    given = {key: value[:1] for key, value in inputs(name).items() if key != "decoder_input_ids"}
-    return plain(
-        make().generate(
-            **given, max_new_tokens=5, do_sample=False, cache_implementation="static", disable_compile=True
-        )
-    )
+def greedy(make: Make, name: str) -> Any:
+    return [generated(make, name), generated(make, name, use_cache=False)]
+
+
+def beam(make: Make, name: str) -> Any:
+    return generated(make, name, num_beams=3)
+
+
+def assisted(make: Make, name: str) -> Any:
+    """By a model, and by looking up what was said before."""
+    return [
+        generated(make, name, one=True, assistant_model=make()),
+        generated(make, name, one=True, prompt_lookup_num_tokens=2),
+    ]
+
+
+def caches(make: Make, name: str) -> Any:
+    kinds = ("dynamic", "static", "sliding_window")
+    return [generated(make, name, cache_implementation=kind, disable_compile=True) for kind in kinds]
 
 
 def gradients(make: Make, name: str) -> Any:
@@ -147,39 +142,58 @@ def gradients(make: Make, name: str) -> Any:
 
 
 def training(make: Make, name: str) -> Any:
-    from transformers import Trainer, TrainingArguments
-
-    torch.manual_seed(5)
-    given = trained(name)
-    rows = [{key: value[index % 2] for key, value in given.items()} for index in range(4)]
-    model = make().requires_grad_(True)
+    """A few steps; and the last of them again, from a checkpoint and weights that are to be forgotten."""
+    model, fresh = make().requires_grad_(True), make().requires_grad_(True)
     with tempfile.TemporaryDirectory() as directory:
-        arguments = TrainingArguments(
-            directory, max_steps=3, per_device_train_batch_size=2, logging_steps=1, report_to=[], use_cpu=True,
-            save_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
-        )  # fmt: skip
-        trainer = Trainer(model, arguments, train_dataset=rows)
+        trainer = trainer_of(model, name, directory)
         trainer.train()
         losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
         trainer.save_model(directory)
-        again = (
-            type(model).from_pretrained(directory) if type(model).config_class.model_type.endswith("_ship") else model
-        )
-        same = all(
-            torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True)
-        )
-    return {"losses": losses, "weights": plain(model.state_dict()), "saved and loaded": same}
+        known = type(model).config_class.model_type.endswith("_ship")
+        again = type(model).from_pretrained(directory) if known else model
+        with torch.no_grad():
+            for weight in fresh.parameters():
+                weight.fill_(0.5)
+        trainer_of(fresh, name, directory).train(resume_from_checkpoint=f"{directory}/checkpoint-2")
+    return {
+        "losses": losses,
+        "weights": plain(model.state_dict()),
+        "saved and loaded": same_weights(model, again),
+        "resumed": same_weights(model, fresh),
+    }
+
+
+def trainer_of(model: nn.Module, name: str, directory: str) -> Any:
+    from transformers import Trainer, TrainingArguments, default_data_collator
+
+    torch.manual_seed(5)
+    given = trained(name)
+    more = {"return_loss": given.pop("return_loss")} if name in PAIRS else {}
+    rows = [{key: value[index % 2] for key, value in given.items()} for index in range(4)]
+    arguments = TrainingArguments(
+        directory, max_steps=3, per_device_train_batch_size=2, logging_steps=1, report_to=[], use_cpu=True,
+        save_steps=2, disable_tqdm=True, dataloader_pin_memory=False,
+    )  # fmt: skip
+    collator = lambda batch: {**default_data_collator(batch), **more}  # noqa: E731
+    return Trainer(model, arguments, train_dataset=rows, data_collator=collator)
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
 
 
 def lora(make: Make, name: str) -> Any:
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig, PeftModel, get_peft_model
 
     torch.manual_seed(6)
     targets = {"roberta": ["query", "value"], "t5": ["q", "v"]}.get(name, ["q_proj", "v_proj"])
     model = get_peft_model(make(), LoraConfig(r=2, target_modules=targets, init_lora_weights=False)).eval()
     found = {"outputs": forward(model, name)}
-    merged = model.merge_and_unload()
-    found["merged"] = forward(merged, name)
+    with tempfile.TemporaryDirectory() as directory:
+        model.save_pretrained(directory)
+        found["loaded"] = forward(PeftModel.from_pretrained(make(), directory).eval(), name)
+    found["merged"] = forward(model.merge_and_unload(), name)
     return found
 
 
@@ -212,48 +226,44 @@ def dtypes(make: Make, name: str) -> Any:
     return plain(result["logits_per_image" if name in PAIRS else "logits"])
 
 
-BEHAVIOURS: dict[str, tuple[Callable[[Make, str], Any], set[str]]] = {
-    "outputs": (outputs, TRAINS | PAIRS),
-    "tuples": (tuples, TRAINS | PAIRS),
-    "attention": (attention, TRAINS | PAIRS),
-    "experts": (experts, {"mixtral"}),
-    "generation": (generation, GENERATES),
-    "static cache": (static_cache, CAUSAL),
-    "gradients": (gradients, TRAINS | PAIRS),
-    "training": (training, TRAINS),
-    "lora": (lora, TRAINS | PAIRS),
-    "resized": (resized, CAUSAL | SEQ2SEQ | MASKED),
-    "exported": (exported, TRAINS | PAIRS),
-    "bfloat16": (dtypes, TRAINS | PAIRS),
+Behaviour = Callable[[Make, str], Any]
+BEHAVIOURS: dict[str, Behaviour] = {
+    "outputs": outputs,
+    "tuples": tuples,
+    "attention": attention,
+    "experts": experts,
+    "greedy": greedy,
+    "beam": beam,
+    "assisted": assisted,
+    "caches": caches,
+    "gradients": gradients,
+    "training": training,
+    "lora": lora,
+    "resized": resized,
+    "exported": exported,
+    "bfloat16": dtypes,
 }
+SLOW: dict[str, Behaviour] = {"flex": flex}
+
+_NO_GENERATION = dict.fromkeys(("roberta", "clip"), "AttributeError: .* has no attribute 'generate'")
+_NO_EXPERTS = dict.fromkeys(("roberta", "llama", "t5", "clip", "whisper"), "AssertionError: the class has no experts")
+CANNOT: dict[str, dict[str, str]] = {
+    "experts": dict.fromkeys(
+        ("roberta", "llama", "t5", "clip", "whisper"), "AssertionError: the class has no experts"
+    ),
+    **dict.fromkeys(("greedy", "beam", "assisted", "caches"), _NO_GENERATION),
+    "resized": {"clip": "NotImplementedError: `get_input_embeddings` not auto"},
+}
+"""What the declared class cannot do either, and the error that it gives."""
 
 
-SLOW: dict[str, tuple[Callable[[Make, str], Any], set[str]]] = {"flex": (flex, TRAINS | PAIRS)}
-
-
-def answers(model: nn.Module, name: str, *, slow: bool = False) -> Answer:
-    """The answers to everything that applies to a model; an error is an answer too."""
+def answers(model: nn.Module, name: str, behaviours: Iterable[str] = BEHAVIOURS) -> Answer:
+    """The answers to all of them; an error is an answer too."""
     found: Answer = {}
-    for behaviour, (function, models) in (SLOW if slow else BEHAVIOURS).items():
-        if name in models:
-            torch.manual_seed(3)
-            try:
-                found[behaviour] = function(lambda: copy.deepcopy(model).eval(), name)
-            except Exception as error:
-                found[behaviour] = f"{type(error).__name__}: {error}"
+    for behaviour in behaviours:
+        torch.manual_seed(3)
+        try:
+            found[behaviour] = {**BEHAVIOURS, **SLOW}[behaviour](lambda: copy.deepcopy(model).eval(), name)
+        except Exception as error:
+            found[behaviour] = f"{type(error).__name__}: {error}"
     return found
-
-
-def difference(ours: Any, theirs: Any, at: str = "") -> str | None:
-    """Where two answers differ, or None."""
-    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
-        same = ours.dtype == theirs.dtype and ours.shape == theirs.shape and torch.equal(ours, theirs)
-        return None if same else f"{at}: tensors differ"
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        if list(ours) != list(theirs):
-            return f"{at}: {list(ours)} and {list(theirs)}"
-        return next((d for key in ours if (d := difference(ours[key], theirs[key], f"{at}.{key}"))), None)
-    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
-        pairs = enumerate(zip(ours, theirs, strict=True))
-        return next((d for index, (a, b) in pairs if (d := difference(a, b, f"{at}[{index}]"))), None)
-    return None if type(ours) is type(theirs) and ours == theirs else f"{at}: {ours!r:.200} and {theirs!r:.200}"

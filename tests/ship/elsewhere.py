@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import behaviour
+import processors
 import torch
 import transformers as tf
 from transformers.utils import logging
@@ -43,16 +44,6 @@ def package_of(name: str) -> ModuleType:
     return importlib.import_module(f"{name}_ship")
 
 
-def tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    words = ["<s>", "<pad>", "</s>", "<mask>", *(f"t{index}" for index in range(4, 61))]
-    inner = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="<pad>"))
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "mask_token": "<mask>"}
-    return tf.PreTrainedTokenizerFast(tokenizer_object=inner, **special)
-
-
 # --- with the package on the path -----------------------------------------------------------------------------------
 
 
@@ -65,7 +56,7 @@ def package(name: str) -> dict[str, Any]:
     model.load_state_dict(torch.load(HERE / "live" / f"{name}.pt"), strict=True)
     where = HERE / "checkpoints" / name
     model.save_pretrained(where)
-    tokenizer().save_pretrained(where)
+    processors.save(name, where)
     loaded, report = AUTO[name].from_pretrained(where, output_loading_info=True)
     return {
         "class": type(loaded) is root,
@@ -78,7 +69,7 @@ def package(name: str) -> dict[str, Any]:
         "pieces": pieces(root, name),
         "tokens": tf.AutoTokenizer.from_pretrained(where)("t4 t5")["input_ids"],
         "saved as": sorted(saved_names(where)),
-        **piped(name, str(where)),
+        "pipeline": processors.piped(str(where), name),
     }
 
 
@@ -158,14 +149,6 @@ def saved_names(folder: Path) -> list[str]:
         return list(file.keys())
 
 
-def piped(name: str, where: str, **more: Any) -> dict[str, Any]:
-    if name not in behaviour.PIPELINES:
-        return {}
-    task, text = behaviour.PIPELINES[name]
-    arguments = {"do_sample": False, "max_new_tokens": 4} if task == "text-generation" else {}
-    return {"pipeline": tf.pipeline(task, model=where, **more)(text, **arguments)}
-
-
 # --- with nothing but the checkpoint's folder -----------------------------------------------------------------------
 
 
@@ -192,15 +175,14 @@ def remote(name: str) -> dict[str, Any]:
     model.save_pretrained(again)
     found["files"] = sorted(path.name for path in again.glob("*.py"))
     found["again"] = behaviour.plain(AUTO[name].from_pretrained(again, trust_remote_code=True).state_dict())
-    if name in behaviour.PIPELINES:
-        tf.AutoTokenizer.from_pretrained(where).save_pretrained(again)
-        found |= piped(name, str(again), trust_remote_code=True)
+    processors.save(name, again)
+    found["pipeline"] = processors.piped(str(again), name, trust_remote_code=True)
     return found
 
 
 def slow(name: str) -> dict[str, Any]:
     model = AUTO[name].from_pretrained(HERE / "checkpoints" / name, trust_remote_code=True)
-    return {"answers": behaviour.answers(model, name, slow=True)}
+    return {"answers": behaviour.answers(model, name, behaviour.SLOW)}
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from transformers.utils import logging
 import archit_codegen as archit
 from tests.ship import behaviour
 from tests.ship.changed import MODELS
+from tests.ship.processors import SUFFIX
 
 SCRIPT = Path(__file__).with_name("elsewhere.py")
-SUFFIX = "ToShip"
 
 
 def live_model(name: str, seed: int = 0) -> PreTrainedModel:
@@ -41,9 +41,13 @@ def make(folder: Path, name: str, **options: Any) -> dict[str, Any]:
     if declared.base_model is not declared:
         declared.base_model.save_pretrained(folder / "base" / name)
     return {
+        "notes": package.notes,
         "weights": live.state_dict(),
         "buffers": behaviour.plain(dict(live.named_buffers())),
         "answers": behaviour.answers(live, name),
+        "cannot": behaviour.answers(
+            declared, name, [kind for kind, models in behaviour.CANNOT.items() if name in models]
+        ),
         "native": declared.state_dict(),
         "outputs": behaviour.forward(live, name),
         "live": live,
@@ -88,3 +92,18 @@ def elsewhere(folder: Path, what: str, names: Sequence[str], paths: Sequence[Pat
     found = torch.load(folder / f"{what}.pt")
     assert isinstance(found, dict)
     return found
+
+
+def difference(ours: Any, theirs: Any, at: str = "") -> str | None:
+    """Where two answers differ, or None."""
+    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
+        same = ours.dtype == theirs.dtype and ours.shape == theirs.shape and torch.equal(ours, theirs)
+        return None if same else f"{at}: tensors differ"
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        if list(ours) != list(theirs):
+            return f"{at}: {list(ours)} and {list(theirs)}"
+        return next((d for key in ours if (d := difference(ours[key], theirs[key], f"{at}.{key}"))), None)
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = enumerate(zip(ours, theirs, strict=True))
+        return next((d for index, (a, b) in pairs if (d := difference(a, b, f"{at}[{index}]"))), None)
+    return None if type(ours) is type(theirs) and ours == theirs else f"{at}: {ours!r:.200} and {theirs!r:.200}"

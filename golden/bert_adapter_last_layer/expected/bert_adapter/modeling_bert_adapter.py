@@ -331,7 +331,7 @@ class BertForSequenceClassificationWithAdapter(BertPreTrainedModelWithAdapter):
         )
 
 
-# Weights are read and written as those of BertForSequenceClassification, also where they stand elsewhere here.
+# Checkpoints of BertForSequenceClassification are read, also where weights stand elsewhere here.
 register_checkpoint_conversion_mapping(
     "bert_adapter",
     [
@@ -340,7 +340,7 @@ register_checkpoint_conversion_mapping(
                 r"^bert\.encoder\.layer\.2\.(attention|intermediate|output)(?![^.])",
                 r"^encoder\.layer\.2\.(attention|intermediate|output)(?![^.])",
             ],
-            r"^bert\.encoder\.layer\.2\.layer\.\1",
+            r"^bert\.encoder\.layer\.2\.layer\.\1(?!)",
         )
     ],
     overwrite=True,

@@ -566,7 +566,7 @@ class CLIPModelWithUnequalTowers(CLIPPreTrainedModelWithUnequalTowers):
         )
 
 
-# Weights are read and written as those of CLIPModel, also where they stand elsewhere here.
+# Checkpoints of CLIPModel are read, also where weights stand elsewhere here.
 register_checkpoint_conversion_mapping(
     "CLIPTextModelWithUnequalTowers", get_checkpoint_conversion_mapping("CLIPTextModel"), overwrite=True
 )

@@ -351,7 +351,7 @@ class MixtralForCausalLMWithCosineRouter(MixtralPreTrainedModelWithCosineRouter,
         )
 
 
-# Weights are read and written as those of MixtralForCausalLM, also where they stand elsewhere here.
+# Checkpoints of MixtralForCausalLM are read, also where weights stand elsewhere here.
 register_checkpoint_conversion_mapping("mixtral_cosine", get_checkpoint_conversion_mapping("mixtral"), overwrite=True)
 
 

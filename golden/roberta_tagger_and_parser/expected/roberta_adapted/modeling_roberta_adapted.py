@@ -337,7 +337,7 @@ class RobertaForMaskedLMWithAdapter(RobertaPreTrainedModelWithAdapter):
         )
 
 
-# Weights are read and written as those of RobertaForMaskedLM, also where they stand elsewhere here.
+# Checkpoints of RobertaForMaskedLM are read, also where weights stand elsewhere here.
 register_checkpoint_conversion_mapping(
     "roberta_adapted",
     [
@@ -346,7 +346,7 @@ register_checkpoint_conversion_mapping(
                 r"^roberta\.encoder\.layer\.2\.(attention|intermediate|output)(?![^.])",
                 r"^encoder\.layer\.2\.(attention|intermediate|output)(?![^.])",
             ],
-            r"^roberta\.encoder\.layer\.2\.layer\.\1",
+            r"^roberta\.encoder\.layer\.2\.layer\.\1(?!)",
         )
     ],
     overwrite=True,

@@ -305,7 +305,7 @@ class ViTForImageClassificationWithConvolutionalStem(ViTPreTrainedModelWithConvo
         )
 
 
-# Weights are read and written as those of ViTForImageClassification, also where they stand elsewhere here.
+# Checkpoints of ViTForImageClassification are read, also where weights stand elsewhere here.
 register_checkpoint_conversion_mapping(
     "ViTModelWithConvolutionalStem", get_checkpoint_conversion_mapping("ViTModel"), overwrite=True
 )
