@@ -17,13 +17,18 @@ Lines = tuple[int, int]  # the first line and the last
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What has to stand in an excerpt: statements that use one of the ``names`` (or import, if there may be relative
-    ``imports``), and of the methods that are edited those in which one of their own texts stands, or that hold certain
-    ``lines``."""
+    ``imports``); of the ``methods`` that are edited those in which one of their own texts stands, or that hold certain
+    ``lines``; of the class's own those that set certain ``attributes``."""
 
     names: Collection[str]
     imports: bool
     methods: Mapping[str, Collection[str]]
     lines: Collection[Lines]
+    attributes: Collection[str] = ()
+
+    def sets(self, node: ast.stmt) -> bool:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        return any(isinstance(target, ast.Name) and target.id in self.attributes for target in targets)
 
     def uses(self, node: ast.stmt, text: str, method: str) -> bool:
         if any(own in text for own in self.methods.get(method, ())):
@@ -76,14 +81,31 @@ def excerpt(source: ClassText, wanted: Wanted) -> Excerpt:
 
 
 def _unwanted(source: ClassText, lines: list[str], wanted: Wanted) -> Iterator[list[ast.stmt]]:
-    """Whole methods, and runs of statements of the others, in the order of the text."""
+    """Whole methods, and runs of other statements, in the order of the text."""
+    run: list[ast.stmt] = []
+    apart = _on_lines_of_their_own(source.node, source.node.body)
     for node in source.node.body:
-        if not isinstance(node, ast.FunctionDef) or node.col_offset - source.indent != INDENT:
+        text = _text(source, lines, node)
+        method = node.name if isinstance(node, ast.FunctionDef) else ""
+        kept = node not in apart or wanted.uses(node, text, method)
+        if not kept and not method and not _stands_for_itself(node) and not wanted.sets(node):
+            run.append(node)
             continue
-        if node.name in wanted.methods or wanted.uses(node, _text(source, lines, node), node.name):
-            yield from _Method(source, lines, node.name, wanted).runs(node)
-        else:
-            yield [node]
+        if run:
+            yield run
+            run = []
+        if isinstance(node, ast.FunctionDef) and node in apart:
+            if kept or method in wanted.methods:
+                yield from _Method(source, lines, method, wanted).runs(node)
+            else:
+                yield [node]
+    if run:
+        yield run
+
+
+def _stands_for_itself(node: ast.stmt) -> bool:
+    """What is looked for in the body of a class whatever it says: a docstring, `pass` and `...`."""
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 @dataclass(slots=True)

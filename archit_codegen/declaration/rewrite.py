@@ -17,7 +17,7 @@ from .rewrite_body import (
     replace_method,
     set_class_attribute,
 )
-from .rewrite_names import Renames, follow_names, followed_names
+from .rewrite_names import TABLES, Renames, follow_names, followed_names
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
 
@@ -51,7 +51,8 @@ def _wanted(variant: Variant, renames: Renames) -> Wanted:
     methods.get(INIT, set()).update(f"self.{name}" for name in assigned)
     sites = [edit.site for edit in variant.edits if isinstance(edit, SiteEdit | LoopEdit)]
     lines = {(site.line, site.end_line) for site in sites}
-    return Wanted(followed_names(variant, renames), bool(renames.package), methods, lines)
+    attributes = {edit.name for edit in variant.edits if isinstance(edit, ClassAttribute)} | TABLES
+    return Wanted(followed_names(variant, renames), bool(renames.package), methods, lines, attributes)
 
 
 def _edited(edit: SourceEdit) -> Iterator[str]:

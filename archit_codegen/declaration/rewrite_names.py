@@ -9,6 +9,8 @@ from .edits import Constructs, Variant
 
 RECORDED, UNSPLIT = "_can_record_outputs", "_no_split_modules"
 
+TABLES = frozenset({RECORDED, UNSPLIT})
+
 
 @dataclass(frozen=True, slots=True)
 class Renames:
