@@ -41,7 +41,7 @@ golden: $(READY) ## generate the golden packages anew (CASES="llama_eps ..." for
 matrix-table: $(READY) ## write the table of models and modifications in README.md anew (minutes)
 	$(BIN)/python -m tests.matrix_table
 
-heads: $(READY) ## every task on every base model of transformers, writes docs/heads.md (an hour; ONLY="bert gpt2")
+heads: $(READY) ## every task on every base model of transformers, writes docs/heads.md (an hour; ONLY="bert gpt2", missing, changed)
 	ONLY="$(ONLY)" $(BIN)/python -m tests.heads
 
 learn: $(READY) ## an emitted head for each task learns a toy problem, from chance to more than 95 % (minutes)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import archit_codegen as archit
+from archit_codegen.declaration import buffers
 from archit_codegen.declaration.tensortext import tensor_text
 from tests.small import bert, check, llama
 
@@ -105,3 +106,14 @@ def test_the_text_of_a_tensor(tensor: torch.Tensor) -> None:
 
 def test_a_long_irregular_tensor_has_no_text() -> None:
     assert tensor_text(torch.arange(65) ** 2, dtype=True) is None
+
+
+def test_nothing_is_built_to_compare_a_buffer_that_is_not_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of experts may be too large for that."""
+    monkeypatch.setattr(buffers, "_fresh", lambda call: pytest.fail("built"))
+    live = bert().to("meta")
+    live.bert.encoder.layer[1].intermediate.register_buffer("seen", torch.zeros(3), persistent=False)
+    with torch.device("meta"):
+        live.tie_weights()
+    package = archit.compile_model(live, name="tiny_x", suffix="WithX")
+    assert "torch.zeros(3)" in package.files["tiny_x/modeling_tiny_x.py"]

@@ -72,7 +72,7 @@ def patched() -> nn.Module:
 
 
 def whole(source: rewrite.ClassText, wanted: Wanted) -> Excerpt:
-    return Excerpt(source.dedented, {}, frozenset())
+    return Excerpt(source.dedented, "_left_out", {}, frozenset())
 
 
 @pytest.mark.parametrize("surgery", [t5, dropped, in_place, patched], ids=lambda surgery: surgery.__name__)

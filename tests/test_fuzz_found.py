@@ -16,6 +16,7 @@ FOUND: list[tuple[str, list[tuple[str, int]]]] = [
         "afmoe.AfmoeForCausalLM",
         [("activation_swapped", 0), ("low_rank_adapters_around", 6), ("inside_a_container", 1)],
     ),
+    ("mimi.MimiEncoderModel", [("norm_eps", 1), ("linear_swapped", 2), ("layer_appended", 1)]),
 ]
 SEED, SEQUENCES = 1, 5
 SMALL = ["bert.BertForMaskedLM", "gpt2.GPT2Model", "llama.LlamaForCausalLM", "t5.T5Model", "vit.ViTModel"]

@@ -258,3 +258,40 @@ def test_on_meta_heads_are_checked_by_their_structure() -> None:
         live.roberta.encoder.layer[1].output.dropout = Gate(8)
     package = compiled(live, ["token-classification"])
     assert package.heads and any("meta" in note for note in package.notes)
+
+
+def frozen() -> Any:
+    live = gated()
+    live.roberta.embeddings.requires_grad_(False)
+    live.roberta.encoder.layer[0].attention.output.LayerNorm.bias.requires_grad_(False)
+    live.lm_head.dense.requires_grad_(False)
+    return live
+
+
+def test_heads_freeze_what_is_frozen_in_the_base_model() -> None:
+    live = frozen()
+    package = compiled(live, ALL[:2])
+    assert heads_text(package).count("self.roberta.embeddings.requires_grad_(False)") == 2
+    assert "lm_head" not in heads_text(package)
+    model = built(package, "token-classification", live)
+    flags = {name: p.requires_grad for name, p in live.base_model.named_parameters()}
+    assert {name: p.requires_grad for name, p in model.base_model.named_parameters()} == flags
+    assert all(p.requires_grad for p in model.token_classifier.parameters())
+    whole = gated().requires_grad_(False)
+    assert "        self.roberta.requires_grad_(False)" in heads_text(compiled(whole, ALL[:1]))
+    itself = compiled(frozen().base_model, ALL[:1])
+    assert "requires_grad_" not in heads_text(itself), "the class of the base model does it"
+
+
+def test_choices_take_whatever_the_base_model_takes() -> None:
+    """Inputs that the head does not name have one dimension more as well."""
+    config = tf.LayoutLMConfig(**CONFIG, max_2d_position_embeddings=16)
+    live = tf.LayoutLMModel(config).eval()
+    model = built(compiled(live, ["multiple-choice"]), "multiple-choice", live)
+    inputs, boxes = text(5, 4), torch.arange(40).view(2, 5, 4) % 16
+    boxes[..., 2:] = boxes[..., :2]
+    both = model(**{name: value.unsqueeze(0) for name, value in inputs.items()}, bbox=boxes.unsqueeze(0)).logits
+    each = [
+        model(**{n: v[i : i + 1, None] for n, v in inputs.items()}, bbox=boxes[i : i + 1, None]).logits for i in (0, 1)
+    ]
+    assert torch.allclose(both, torch.cat(each, 1), atol=1e-6) and both.shape == (1, 2)

@@ -1,5 +1,6 @@
 """Heads beside those of transformers: the same weights, and the same logits and loss, whatever the base model is."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,3 +129,18 @@ def test_on_meta_a_decoder_is_given_the_text_too() -> None:
         live = tf.T5Model(tf.T5Config(**T5))
     package = archit.compile_model(live, name="tiny_t5", suffix="Tiny", heads=["token-classification"])
     assert "def shift_right" in "".join(package.files.values())
+
+
+def test_buffers_that_the_base_model_fills_below_it_are_there_after_loading(tmp_path: Path) -> None:
+    """Transformers initialises nothing for a module without tensors of its own, in code that it does not have."""
+    config = tf.FalconH1Config(
+        **WIDE, num_key_value_heads=1, mamba_d_ssm=16, mamba_n_heads=2, mamba_d_head=8, mamba_d_state=4, pad_token_id=0
+    )
+    live = tf.FalconH1Model(config).eval()
+    package = archit.compile_model(live, name="tiny_falcon", suffix="Tiny", heads=["token-classification"])
+    assert not package.notes
+    model = tasks.ForTokenClassification.from_model_and_head_config(live).eval()
+    model.save_pretrained(tmp_path)
+    loaded = tasks.ForTokenClassification.from_pretrained(tmp_path, tf.FalconH1Model).eval()
+    with torch.no_grad():
+        assert torch.allclose(loaded(**text(5)).logits, model(**text(5)).logits, atol=1e-6)

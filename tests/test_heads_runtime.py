@@ -129,13 +129,20 @@ def test_a_checkpoint_of_the_base_model(tmp_path: Path) -> None:
     assert not model.token_states.layer_weights.any() and not model.token_classifier.classifier.bias.any()
 
 
-@pytest.mark.parametrize("task", [task for task in NATIVE if task != "causal-lm"])
-def test_a_checkpoint_of_transformers_own_class(task: str, tmp_path: Path) -> None:
-    config = roberta().config
-    native = native_class_for(config, NATIVE[task])(config).eval()
+@pytest.mark.parametrize(
+    ("task", "base"),
+    [
+        *((task, roberta) for task in NATIVE if task != "causal-lm"),
+        ("causal-lm", llama),
+        ("sequence-classification", llama),
+    ],
+)
+def test_a_checkpoint_of_transformers_own_class(task: str, base: Any, tmp_path: Path) -> None:
+    live = base()
+    native = native_class_for(live.config, NATIVE[task])(live.config).eval()
     liven(native)
     native.save_pretrained(tmp_path)
-    model = TASKS[task].from_pretrained(tmp_path, tf.RobertaModel).eval()
+    model = TASKS[task].from_pretrained(tmp_path, type(live)).eval()
     agrees = task != "multiple-choice"  # RobertaForMultipleChoice scores the pooled state: this needs its pooler
     assert (model.newly_initialised == ()) or not agrees
     given = labelled(task, text(6, 6), labels=2)
@@ -180,6 +187,42 @@ def test_a_head_of_the_users_own(tmp_path: Path) -> None:
         config = heads.TokenClassificationHeadConfig(head=head)
         loaded = tasks.ForTokenClassification.from_pretrained(tmp_path, tf.RobertaModel, config).eval()
         assert same(model, loaded) and loaded.config.num_labels == 3
+
+
+SHORTEST = '''
+class {{ class_name }}({{ pretrained }}):
+    """Scores of the vocabulary, by the embedding itself."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.{{ prefix }} = {{ base }}({{ base_arguments }})
+        self.post_init()
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):
+        states = self.{{ prefix }}(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return states @ self.get_input_embeddings().weight.T
+'''
+
+
+def test_templates_of_the_users_own(tmp_path: Path) -> None:
+    """One for a task that there is, and one for another."""
+    for name in ("masked_lm", "my_guess"):
+        (tmp_path / f"{name}.py.jinja").write_text(SHORTEST)
+
+    class Mine(tasks.ForMaskedLM):  # type: ignore[misc,valid-type]
+        templates = tmp_path
+
+    class MyGuess(tasks.Task):
+        name = "my-guess"
+        templates = tmp_path
+
+    base, inputs = roberta(), text(5)
+    for kind in (Mine, MyGuess):
+        model = kind.from_model_and_head_config(base).eval()
+        assert not [name for name, _ in model.named_parameters() if not name.startswith("roberta.")]
+        assert model(**inputs).shape == (1, 5, 31)
+    ours = tasks.ForMaskedLM.from_model_and_head_config(base)
+    assert hasattr(ours, "masked_lm_head"), "a template of the user's is for those alone who name its folder"
 
 
 def test_problem_types_have_names_of_their_own() -> None:

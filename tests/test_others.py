@@ -38,6 +38,13 @@ def test_is_rebuilt(name: str) -> None:
     assert row.outcome == REBUILT, row
 
 
+@pytest.mark.parametrize("modification", ["linear_wrapped", "linear_weight_reshaped", "linear_forward_patched"])
+def test_modules_that_a_root_was_given_are_its_callers(modification: str) -> None:
+    """The package's root gets them unmodified again, so that its own text has to say what was changed in them."""
+    row = others.cell(named("tests.Given"), modification)
+    assert row.outcome == REBUILT, row
+
+
 @pytest.mark.parametrize("root", PLAIN, ids=lambda root: root.name)
 def test_every_plain_root_computes(root: Root) -> None:
     assert others.expected_of(root) is not None

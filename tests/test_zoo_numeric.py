@@ -129,3 +129,22 @@ def test_a_faithful_copy_passes() -> None:
 def test_the_native_class_of_a_failure_is_tried() -> None:
     _, inputs = find_inputs(tiny())
     assert run(tiny(), inputs)
+
+
+class Garbage(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.empty(3)
+
+
+class Counting(torch.nn.Module):
+    calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return x + self.calls
+
+
+@pytest.mark.parametrize("model", [Garbage(), Counting()])
+def test_what_gives_something_else_each_time_is_not_compared(model: torch.nn.Module) -> None:
+    with pytest.raises(ValueError, match=r"each time|nobody has written"):
+        Expected.of(model, {"x": torch.ones(3)})

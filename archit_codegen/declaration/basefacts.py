@@ -12,7 +12,7 @@ from transformers.activations import ACT2FN
 from ..errors import InvalidDeclaration
 from .ecosystem import declared_fields
 from .inputs import LENGTH, InputsUnknown, make_inputs
-from .relatives import default_pooling, family_of, input_embedding, optional_parts
+from .relatives import default_pooling, family_of, fills_below, input_embedding, optional_parts
 from .undisturbed import random_state, untouched
 
 PASSED = {
@@ -45,6 +45,7 @@ class BaseFacts:
     passes_mask: bool
     decoder_start: str | None  # the first token that its decoder reads, where that has to be given the text as well
     optional_parts: tuple[str, ...]  # the children that `add_pooling_layer=False` leaves out
+    fills_below: bool  # whether it fills buffers of the modules below it, and has no tensors of its own
     experts: bool  # whether its file lets an experts implementation be set
     hidden_size: str
     embedding_size: str
@@ -90,6 +91,7 @@ def base_facts(base: PreTrainedModel, inputs: Mapping[str, Any] | None = None) -
         passes_mask="attention_mask" in taken,
         decoder_start=start,
         optional_parts=optional_parts(base),
+        fills_below=fills_below(base),
         experts=type(base)._can_set_experts_implementation(),
         hidden_size=hidden,
         embedding_size=_of_value(config, (*HIDDEN, *EMBEDDING), width) if width is not None else hidden,

@@ -47,9 +47,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """``text`` has a stub in the place of each text of ``left_out``; ``nodes`` are what these say."""
+    """``text`` has a ``stub`` in the place of each text of ``left_out``; ``nodes`` are what these say."""
 
     text: str
+    stub: str
     left_out: dict[str, str]
     nodes: frozenset[ast.AST]
 
@@ -77,7 +78,7 @@ def excerpt(source: ClassText, wanted: Wanted) -> Excerpt:
         nodes += part
         kept += [*lines[done:start], line]
         done = end
-    return Excerpt("\n".join([*kept, *lines[done:]]), left_out, frozenset(nodes))
+    return Excerpt("\n".join([*kept, *lines[done:]]), stub, left_out, frozenset(nodes))
 
 
 def _unwanted(source: ClassText, lines: list[str], wanted: Wanted) -> Iterator[list[ast.stmt]]:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from ..errors import InvalidDeclaration, InvalidName, UnsupportedChange
 from .assembly import Parts, assemble
 from .basefacts import BaseFacts, base_facts
+from .changes import Delta
 from .ecosystem import ConfigClass
 from .heads import BaseNames, HeadsFile, OwnHead, defaults, heads_file
 from .importing import importable
@@ -22,6 +23,7 @@ from .render import render
 from .resolve import Bindings
 from .style import format_text
 from .tasks import TASKS
+from .training import switches_below
 from .usercode import collect
 
 Heads = Mapping[str, type[nn.Module] | None]
@@ -67,6 +69,7 @@ def bare_parts(name: str, base: type, config: ConfigClass, roots: Iterable[type]
 
 def with_heads(
     live: nn.Module,
+    delta: Delta,
     parts: Parts,
     origins: Mapping[str, str],
     suffix: str,
@@ -83,7 +86,8 @@ def with_heads(
     base = base_of(live)
     facts = base_facts(base, inputs)
     own = {name: None if cls is None else _own_head(parts, cls) for name, cls in heads.items()}
-    made = heads_file(own, facts, _names(parts, base, origins, suffix), directory)
+    names = replace(_names(parts, base, origins, suffix), switches=_switches(live, base, delta, facts))
+    made = heads_file(own, facts, names, directory)
     _check_free(parts, made)
     parts = replace(parts, heads=made, root=parts.root or next(iter(made.classes.values())))
     return Headed(dict(assemble(parts)), (*parts.classes, *made.exports), made.classes, facts)
@@ -117,6 +121,12 @@ def _names(parts: Parts, base: PreTrainedModel, origins: Mapping[str, str], suff
         suffix=suffix,
         imports=tuple(imports),
     )
+
+
+def _switches(live: nn.Module, base: PreTrainedModel, delta: Delta, facts: BaseFacts) -> tuple[str, ...]:
+    """What the class of the live model freezes in its base model; one that is the base model itself sees to that."""
+    path = next(path for path, module in live.named_modules() if module is base)
+    return switches_below(delta.edits, path, delta.live, facts.prefix) if path else ()
 
 
 def _import(cls: type, copy: bool) -> str:

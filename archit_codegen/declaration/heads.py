@@ -28,6 +28,7 @@ class BaseNames:
     stem: str
     suffix: str
     imports: tuple[str, ...]
+    switches: tuple[str, ...] = ()  # the statements that freeze what is frozen in the base model
     definition: str = ""  # of the class that all task classes inherit from, where that stands in the heads' file
 
 
@@ -128,6 +129,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "suffix": names.suffix,
         "base": names.base,
         "pretrained": names.pretrained,
+        "switches": names.switches,
         "prefix": facts.prefix,
         "base_model_prefix": facts.prefix if facts.own_prefix else "",
         "passed": [(name, kind) for name, kind in facts.passed if name not in CACHED],
@@ -143,6 +145,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "norm_eps": facts.norm_eps,
         "hidden_activation": facts.hidden_activation,
         "experts": facts.experts,
+        "filler": f"self.{facts.prefix}" if facts.fills_below else "",
         "window": facts.window,
         "states": _of_outputs(facts.states, facts),
         "states_name": facts.states if facts.states in facts.gives else "",

@@ -99,6 +99,21 @@ def _on_meta(base: PreTrainedModel, **arguments: Any) -> PreTrainedModel:
         return type(base)(copy.deepcopy(base.config), **arguments)
 
 
+def fills_below(base: PreTrainedModel) -> bool:
+    """Whether a module without tensors of its own fills buffers of those below it when weights are initialised: one
+    that transformers passes over in code that is not its own."""
+    probe = _on_meta(base)
+    unsaved = [module._buffers[name] for module in probe.modules() for name in module._non_persistent_buffers_set]
+    before = [None if buffer is None else buffer._version for buffer in unsaved]
+    try:
+        for module in probe.modules():
+            if not any(tensor is not None for tensor in (*module._parameters.values(), *module._buffers.values())):
+                probe._init_weights(module)
+    except Exception:  # on meta it cannot be told; heads that were loaded are compared, wherever they have weights
+        return False
+    return before != [None if buffer is None else buffer._version for buffer in unsaved]
+
+
 def input_embedding(base: PreTrainedModel) -> tuple[str, nn.Parameter] | None:
     try:
         weight = getattr(base.get_input_embeddings(), "weight", None)

@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from .edits import Assign, ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Statement, Variant
+from .edits import (
+    Assign,
+    ClassAttribute,
+    Guard,
+    InitWeights,
+    LoopEdit,
+    Method,
+    SiteEdit,
+    SourceEdit,
+    Statement,
+    Variant,
+)
 from .excerpt import Excerpt, Wanted, excerpt
 from .rewrite_body import (
     INIT,
@@ -17,6 +28,7 @@ from .rewrite_body import (
     replace_method,
     set_class_attribute,
 )
+from .rewrite_guards import guarded
 from .rewrite_names import TABLES, Renames, follow_names, followed_names
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
@@ -37,18 +49,25 @@ def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
     for edit in variant.edits:
         if isinstance(edit, Method):
             new = replace_method(new, edit)
+        elif isinstance(edit, Guard):
+            new = guarded(new, edit)
         elif isinstance(edit, InitWeights):
             new = extend_init_weights(new, edit)
         elif isinstance(edit, ClassAttribute):
             new = set_class_attribute(new, edit)
     new = follow_names(new, variant, renames)
-    return part.restored(cst.Module([new.with_changes(leading_lines=[])]).code)
+    text = part.restored(cst.Module([new.with_changes(leading_lines=[])]).code)
+    if part.stub in text:
+        raise UnplacedEdit(f"{source.node.name}: what was left out has no place")
+    return text
 
 
 def _wanted(variant: Variant, renames: Renames) -> Wanted:
     methods: dict[str, set[str]] = {name: set() for edit in variant.edits for name in _edited(edit)}
     assigned = {edit.name for edit in variant.edits if isinstance(edit, Assign)}
     methods.get(INIT, set()).update(f"self.{name}" for name in assigned)
+    if any(isinstance(edit, Guard) for edit in variant.edits):
+        methods[INIT_WEIGHTS].add("")  # all of it, since what is guarded is indented anew
     sites = [edit.site for edit in variant.edits if isinstance(edit, SiteEdit | LoopEdit)]
     lines = {(site.line, site.end_line) for site in sites}
     attributes = {edit.name for edit in variant.edits if isinstance(edit, ClassAttribute)} | TABLES
@@ -64,7 +83,7 @@ def _edited(edit: SourceEdit) -> Iterator[str]:
             yield INIT
         case Method(name=name):
             yield name
-        case InitWeights():
+        case Guard() | InitWeights():
             yield INIT_WEIGHTS
 
 

@@ -4,7 +4,7 @@ Switches are no architecture: they make no class a variant, but stand together a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .changes import Added, Arranged, Change, Delta, Frozen, Inside, Replaced
 from .ir import Node, TensorFact, join
@@ -21,6 +21,20 @@ def training_changes(delta: Delta) -> Switches:
     if all(declared[fact.key] == fact.requires_grad for fact in _parameters(delta.live)):
         return ()
     return _Cheapest(declared, _holders(delta.live, {})).switches(delta.live)
+
+
+def switches_below(changes: Sequence[Change], path: str, root: Node, held_as: str) -> tuple[str, ...]:
+    """Those of the root that hold for one part of it, as statements of another class, which holds that part too."""
+    part = root
+    for step in path.split("."):
+        part = part.child(step) or part
+    found = []
+    for change in changes:
+        if isinstance(change, Frozen) and f"{path}.".startswith(f"{change.path}." if change.path else ""):
+            found.append(replace(change, path=held_as))  # of all that the part lies in
+        elif isinstance(change, Frozen) and change.path.startswith(f"{path}."):
+            found.append(replace(change, path=join(held_as, change.path.removeprefix(f"{path}."))))
+    return tuple(training_statements(found, replace(root, children=((held_as, part),))))
 
 
 # --- what is declared ---------------------------------------------------------------------------------------------

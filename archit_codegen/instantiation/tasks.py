@@ -8,6 +8,7 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from ..declaration.relatives import base_of
+from ..declaration.tasks import title_of
 from ..errors import InvalidDeclaration
 from . import heads
 from .checkpoints import load
@@ -96,58 +97,26 @@ class Task:
             setattr(config, name, value)
 
 
-class ForTokenClassification(Task):
-    name = "token-classification"
-    head_config = heads.TokenClassificationHeadConfig
+def _task(name: str, title: str = "", **fixed: Any) -> type[Task]:
+    """The task of this name; ``title`` ends the name of its class, where that is another than the task's."""
+    known = title_of(name)
+    fields = {"name": name, "head_config": getattr(heads, f"{known}HeadConfig"), "fixed": fixed}
+    return type(f"For{title or known}", (Task,), {**fields, "__module__": __name__})
 
 
-class ForSequenceClassification(Task):
-    name = "sequence-classification"
-    head_config = heads.SequenceClassificationHeadConfig
-
-
-class ForSingleLabelSequenceClassification(ForSequenceClassification):
-    fixed: ClassVar[dict[str, Any]] = {"problem_type": "single_label_classification"}
-
-
-class ForMultiLabelSequenceClassification(ForSequenceClassification):
-    fixed: ClassVar[dict[str, Any]] = {"problem_type": "multi_label_classification"}
-
-
-class ForSequenceRegression(ForSequenceClassification):
-    fixed: ClassVar[dict[str, Any]] = {"problem_type": "regression"}
-
-
-class ForQuestionAnswering(Task):
-    name = "question-answering"
-    head_config = heads.QuestionAnsweringHeadConfig
-
-
-class ForAnswerableQuestionAnswering(Task):
-    name = "answerable-question-answering"
-    head_config = heads.AnswerableQuestionAnsweringHeadConfig
-
-
-class ForMultipleChoice(Task):
-    name = "multiple-choice"
-    head_config = heads.MultipleChoiceHeadConfig
-
-
-class ForMaskedLM(Task):
-    name = "masked-lm"
-    head_config = heads.MaskedLMHeadConfig
-
-
-class ForCausalLM(Task):
-    name = "causal-lm"
-    head_config = heads.CausalLMHeadConfig
-
-
-class ForDependencyParsing(Task):
-    name = "dependency-parsing"
-    head_config = heads.DependencyParsingHeadConfig
-
-
-class ForMultiTask(Task):
-    name = "multi-task"
-    head_config = heads.MultiTaskHeadConfig
+ForTokenClassification = _task("token-classification")
+ForSequenceClassification = _task("sequence-classification")
+ForSingleLabelSequenceClassification = _task(
+    "sequence-classification", "SingleLabelSequenceClassification", problem_type="single_label_classification"
+)
+ForMultiLabelSequenceClassification = _task(
+    "sequence-classification", "MultiLabelSequenceClassification", problem_type="multi_label_classification"
+)
+ForSequenceRegression = _task("sequence-classification", "SequenceRegression", problem_type="regression")
+ForQuestionAnswering = _task("question-answering")
+ForAnswerableQuestionAnswering = _task("answerable-question-answering")
+ForMultipleChoice = _task("multiple-choice")
+ForMaskedLM = _task("masked-lm")
+ForCausalLM = _task("causal-lm")
+ForDependencyParsing = _task("dependency-parsing")
+ForMultiTask = _task("multi-task")

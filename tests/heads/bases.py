@@ -12,13 +12,14 @@ from transformers import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
 from archit_codegen.declaration.basefacts import run_on_text
+from tests.heads.care import default_config, small_by
 from tests.models import liven
 from tests.zoo.discovery import TooSlow, reason, time_limit
-from tests.zoo.shrink import Rung, rungs, shrink
+from tests.zoo.shrink import Rung, rungs
 
 LENGTH = 7
 SEED = 3
-MOST_PARAMETERS = 10_000_000
+MOST_PARAMETERS = 40_000_000
 SEARCH_SECONDS, MOST_TRIES = 60, 4
 
 
@@ -54,8 +55,7 @@ def is_dummy(cls: Any) -> bool:
 def _rung(cls: type[PreTrainedModel]) -> Rung:
     """The smallest on which the class gives hidden states of a text; else the smallest that can be built."""
     try:
-        default = cls.config_class()
-        steps = list(rungs(default))
+        steps = list(rungs(default_config(cls)))
     except Exception as error:
         raise NoSmallModel(f"no default config: {reason(error)}") from error
     built, why, tries = None, "nothing was tried", 0
@@ -63,7 +63,7 @@ def _rung(cls: type[PreTrainedModel]) -> Rung:
         with time_limit(SEARCH_SECONDS):
             for rung in steps:
                 try:
-                    config = shrink(default, rung)
+                    config = small_by(cls, rung)
                     with torch.device("meta"):
                         size = sum(parameter.numel() for parameter in cls(config).parameters())
                     if size > MOST_PARAMETERS:
@@ -93,7 +93,7 @@ def small_config(cls: type[PreTrainedModel]) -> Any:
     Raises:
         NoSmallModel: no small config builds.
     """
-    config = shrink(cls.config_class(), _rung(cls))
+    config = small_by(cls, _rung(cls))
     config.id2label = {index: f"LABEL_{index}" for index in range(3)}
     config.label2id = {f"LABEL_{index}": index for index in range(3)}
     return config

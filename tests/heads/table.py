@@ -7,8 +7,9 @@ import transformers
 
 from archit_codegen.declaration.tasks import TASKS
 from tests.heads.cells import DONE, NO_BASE, Cell
+from tests.heads.docs import DOCS, write_text
+from tests.heads.learnt import learnt
 
-DOCS = Path(__file__).parents[2] / "docs"
 RESULTS, DOCUMENT = DOCS / "heads.tsv", DOCS / "heads.md"
 MARKS = {DONE: "✓", "refused": "·", "failed": "✗"}
 NATIVE_MARKS = {"equal": "=", "close": "≈", "other": "≠"}
@@ -36,9 +37,10 @@ def read(path: Path) -> list[Cell]:
 
 
 def write(cells: Sequence[Cell], path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    rows = ("\t".join((c.model_type, c.cls, c.task, c.outcome, " ".join(c.text.split()))) for c in ordered(cells))
-    path.write_text("".join(f"{row}\n" for row in rows), "utf-8")
+    rows = (
+        "\t".join((c.model_type, c.cls, c.task, c.outcome, " ".join(c.text.split()), c.judged)) for c in ordered(cells)
+    )
+    write_text(path, "".join(f"{row}\n" for row in rows))
 
 
 def ordered(cells: Sequence[Cell]) -> list[Cell]:
@@ -47,7 +49,7 @@ def ordered(cells: Sequence[Cell]) -> list[Cell]:
 
 def write_document(cells: Sequence[Cell], types: int) -> None:
     """``types`` is the number of types of models that there are; some may not have been tried yet."""
-    DOCUMENT.write_text("\n".join(document(ordered(cells), types)) + "\n", "utf-8")
+    write_text(DOCUMENT, "\n".join(document(ordered(cells), types)) + "\n")
 
 
 def document(cells: Sequence[Cell], types: int) -> Iterator[str]:
@@ -55,6 +57,7 @@ def document(cells: Sequence[Cell], types: int) -> Iterator[str]:
     native = [cell for cell in cells if cell.task.startswith("= ")]
     yield HEAD.format(version=transformers.__version__, summary=summary(own, native, types))
     yield from table(own, native)
+    yield from learnt()
     yield from listed("Tasks that a type of model has not", [c for c in own if c.outcome not in (DONE, NO_BASE)])
     notes = [cell for cell in own if cell.outcome == DONE and cell.text]
     yield from listed("What was not compared", notes)

@@ -104,18 +104,19 @@ def reason(error: Exception) -> str:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Only in the main thread: signals arrive nowhere else."""
+    """Of processor time: how busy the machine is decides nothing. Only in the main thread: signals arrive nowhere
+    else."""
 
     def stop(signum: int, frame: object) -> None:
         raise TooSlow(f"took longer than {seconds:.0f} seconds")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def shard(classes: tuple[type, ...], text: str | None = None) -> tuple[type, ...]:

@@ -32,10 +32,24 @@ class Expected:
             raise ValueError("it exchanges modules of its own when it runs")
         if not tensors_in(outputs):
             raise ValueError("the outputs have no tensors")
+        check_repeatable(live, inputs, outputs)
         if not isinstance(live, PreTrainedModel) or live.config._attn_implementation == "eager":
             return cls(inputs, outputs, None)
         with eager(live):
             return cls(inputs, outputs, run(live, inputs))
+
+
+def check_repeatable(live: nn.Module, inputs: Mapping[str, Any], outputs: Outputs) -> None:
+    """Raises ValueError where equal models do not give equal outputs: some read memory that nobody has written."""
+    with poisoned_memory():
+        poisoned = run(live, inputs)
+    nans = [sum(int(value.isnan().sum()) for value in tensors_in(found)) for found in (outputs, poisoned)]
+    try:
+        compare(outputs, run(live, inputs), "again")
+    except AssertionError as error:
+        raise ValueError(f"it gives something else each time: {error}") from error
+    if nans[0] != nans[1]:
+        raise ValueError("it reads memory that nobody has written")
 
 
 class NotSaved(AssertionError):

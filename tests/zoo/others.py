@@ -117,14 +117,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     torch.set_num_threads(1)
     known = ledger.read(TABLE, HASHES)
-    rows = list(progress(options))
+    rows: list[Row] = []
+    for found in progress(options):
+        rows += found
+        if not options.check:  # after each root: a run that breaks off leaves a ledger
+            kept = ledger.merged(known, rows)
+            ledger.write(kept, MODIFICATIONS, TABLE, HASHES, totals(list(kept.values())))
     worse = [row for row in rows if ledger.worse(known.get(ledger.key(row)), row)]
     for row in worse:
         print(f"WORSE {row.cls} {row.modification}: {row.outcome}: {row.text}")
     print(*totals(rows), sep="\n")
-    if not options.check:
-        kept = ledger.merged(known, rows)
-        ledger.write(kept, MODIFICATIONS, TABLE, HASHES, totals(list(kept.values())))
     return 1 if worse else 0
 
 
@@ -137,18 +139,22 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def progress(options: argparse.Namespace) -> Iterator[Row]:
+def progress(options: argparse.Namespace) -> Iterator[list[Row]]:
+    """What became of each root."""
     for root in ROOTS:
-        if options.only not in root.name:
-            continue
-        applied = 0
-        for name in [options.modification] if options.modification else order(root):
-            row = cell(root, name)
-            print(f"{row.outcome:9} {row.cls} {name} {row.seconds:.1f} s {row.text[:200]}", flush=True)
-            yield row
-            applied += row.outcome != NOT_APPLICABLE
-            if row.outcome == NOT_BUILT or applied == options.each:
-                break
+        if options.only in root.name:
+            yield list(of_root(root, [options.modification] if options.modification else order(root), options.each))
+
+
+def of_root(root: Root, modifications: Sequence[str], each: int) -> Iterator[Row]:
+    applied = 0
+    for name in modifications:
+        row = cell(root, name)
+        print(f"{row.outcome:9} {row.cls} {name} {row.seconds:.1f} s {row.text[:200]}", flush=True)
+        yield row
+        applied += row.outcome != NOT_APPLICABLE
+        if row.outcome == NOT_BUILT or applied == each:
+            break
 
 
 def order(root: Root) -> list[str]:

@@ -208,3 +208,18 @@ class GraphConvolution(nn.Module):
         for index in range(self.rounds):
             nodes = self.act(edges @ getattr(self, f"round{index}")(nodes))
         return self.norm(nodes)
+
+
+class Given(nn.Module):
+    """Made of modules that its caller has built: two of them, and a list."""
+
+    def __init__(self, net: nn.Module, head: nn.Module, extra: list[nn.Module], scale: float = 0.5) -> None:
+        super().__init__()
+        self.net, self.head = net, nn.Sequential(nn.ReLU(), head)
+        self.extra, self.scale = nn.ModuleList(extra), scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.net(x)
+        for module in self.extra:
+            x = x + self.scale * torch.tanh(module(x))
+        return self.head(x)

@@ -220,6 +220,8 @@ PLAIN = (
     root(f"{P}:MixtureOfExperts", lambda: {"x": noise(2, 5, 8)}),
     root(f"{P}:Siamese", lambda: {"left": noise(3, 12), "right": noise(3, 12) + 1}),
     root(f"{P}:GraphConvolution", lambda: {"nodes": noise(4, 8), "edges": noise(4, 4)}, rounds=4),
+    root(f"{P}:Given", lambda: {"x": noise(3, 12)}, net=lambda: library(P, "Multilayer", sizes=(12, 16, 8)),
+         head=lambda: nn.Linear(8, 3), extra=lambda: [nn.Linear(8, 8), nn.LayerNorm(8)]),
     root("torch.nn:Transformer", lambda: {"src": noise(2, 5, 8), "tgt": noise(2, 4, 8)}, d_model=8, nhead=2,
          num_encoder_layers=2, num_decoder_layers=2, dim_feedforward=16, batch_first=True),
 )  # fmt: skip

@@ -118,14 +118,14 @@ def all_configs(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
             yield from all_configs(value)
 
 
-def shrink(config: PreTrainedConfig, rung: Rung) -> PreTrainedConfig:
-    """A config of the same class with smaller numbers.
+def shrink(config: PreTrainedConfig, rung: Rung, given: frozenset[str] = frozenset()) -> PreTrainedConfig:
+    """A config of the same class with smaller numbers; ``given`` are fields that have not the default of their class.
 
     Raises:
         Unshrinkable: a list of numbers cannot be divided by the factor.
         Exception: whatever the config class says of its new values.
     """
-    return Shrinking(rung, least_vocabulary(config, rung)).config(config)
+    return Shrinking(rung, least_vocabulary(config, rung), given).config(config)
 
 
 def least_vocabulary(config: PreTrainedConfig, rung: Rung) -> int:
@@ -145,6 +145,7 @@ class Shrinking:
 
     rung: Rung
     vocabulary: int
+    given: frozenset[str]
 
     def __post_init__(self) -> None:
         self.moved: dict[int, int] = {}
@@ -155,10 +156,10 @@ class Shrinking:
         return type(config)(**dict(self.changes(config, before)))
 
     def changes(self, config: PreTrainedConfig, depth: int | None) -> Iterator[tuple[str, Any]]:
-        for name in own_fields(config):
+        for name in dict.fromkeys((*own_fields(config), *(name for name in self.given if name in vars(config)))):
             value = vars(config).get(name)
             new = self.new_value(name, value, depth)
-            if isinstance(value, PreTrainedConfig) or new != value:
+            if isinstance(value, PreTrainedConfig) or new != value or (name in self.given and value is not None):
                 yield name, new
 
     def new_value(self, name: str, value: Any, depth: int | None) -> Any:
