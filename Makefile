@@ -11,7 +11,7 @@ SHARD ?=
 ONLY ?=
 
 .PHONY: help demo test lint golden matrix-table heads learn mutants transfer zoo zoo-quick zoo-numeric fuzz others \
-	install-test scenarios bench benchmark ship matrix clean $(VENV)
+	install-test scenarios bench ship matrix clean $(VENV)
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -78,9 +78,6 @@ scenarios: $(READY) ## hooks in real repositories, killed runs, full disks (half
 bench: $(READY) ## compile time, memory and growth as ratios, writes docs/speed.md (PART="ratios report" for some of it)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
 	$(BIN)/python -m benchmarks $(PART)
-
-benchmark: $(READY) ## what it costs to see that nothing is stale, as a multiple of `python -c pass`
-	$(BIN)/python -m benchmarks.freshness
 
 ship: $(READY) ## packages in processes without archit_codegen: everything, the slow part too (minutes)
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/ship tests/test_checkpoints.py

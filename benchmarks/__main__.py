@@ -6,6 +6,7 @@
 import os
 import platform
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
@@ -13,9 +14,18 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 import torch
 import transformers
 
-from benchmarks import ratios, report, results
+from benchmarks import growth, many, memory, others, ratios, report, results, sample, startup
 
-PARTS = {"ratios": ratios.measure, "report": lambda: None}
+PARTS: dict[str, Callable[[], None]] = {
+    "ratios": ratios.measure,
+    "sample": sample.measure,
+    "others": others.measure,
+    "memory": memory.measure,
+    "startup": startup.measure,
+    "growth": growth.measure,
+    "many": many.measure,
+    "report": lambda: None,
+}
 LIBRARIES = ("torch", "transformers", "libcst", "black")
 
 

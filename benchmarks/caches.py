@@ -11,18 +11,6 @@ from archit_codegen.declaration import names, style
 OF_TEXTS: tuple[Any, ...] = (style.format_text, names.free_globals)
 """Keyed by emitted text."""
 
-KEPT = {
-    "declaration.ecosystem": "facts about the installed transformers",
-    "declaration.importing": "the import statements of source files",
-    "declaration.loading": "the folder of this process",
-    "declaration.ownership": "the folders of this interpreter",
-    "declaration.render": "the templates",
-    "declaration.source": "places in source files",
-    "instantiation.rendering": "the templates of heads",
-    "templating": "the templates",
-}
-"""Modules all of whose other caches stay, and what these hold."""
-
 
 def forget_texts() -> None:
     for cached in OF_TEXTS:

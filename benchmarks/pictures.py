@@ -19,6 +19,8 @@ matplotlib.rcParams.update({"svg.hashsalt": "archit_codegen", "svg.fonttype": "n
 def draw(found: Mapping[str, Any]) -> None:
     if ratios := found.get("ratios"):
         save(bars(ratios), "speed.svg")
+    for name, lines in found.get("growth", {}).items():
+        save(curves(name, lines), f"growth-{name.replace(' ', '-')}.svg")
 
 
 def bars(ratios: Mapping[str, Any]) -> Figure:
@@ -36,6 +38,21 @@ def bars(ratios: Mapping[str, Any]) -> Figure:
     axes.set_xlabel("processor time as a multiple of the floor")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return figure
+
+
+def curves(name: str, lines: Mapping[str, Any]) -> Figure:
+    """Time as a multiple of that of the first point, both axes logarithmic, with a line of exponent 1 beside it."""
+    figure, axes = pyplot.subplots(figsize=(WIDTH / 2, WIDTH / 3))
+    for kind, line in lines.items():
+        points = [(float(x), y) for x, y in line["points"].items()]
+        axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=f"{kind} ({line['exponent']:.2f})")
+    ends = [min(x for x, _ in points), max(x for x, _ in points)]
+    axes.plot(ends, [1, ends[1] / ends[0]], color=COLOURS["limit"], linewidth=0.7, linestyle=":", label="linear")
+    axes.set(xscale="log", yscale="log", xlabel=name, ylabel="time, first point = 1")
+    axes.set_ylim(0.5, 2 * max(y for line in lines.values() for y in line["points"].values()))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7)
     return figure
 
 

@@ -1,10 +1,12 @@
 """What the benchmarks measure is what they say; no time is asserted."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +14,9 @@ import transformers as tf
 from torch import nn
 
 import archit_codegen
-from benchmarks import clock, results
-from benchmarks.caches import KEPT, OF_TEXTS
+from archit_codegen.regeneration.spec import read_spec
+from benchmarks import clock, growth, others, results, specs
+from benchmarks.caches import OF_TEXTS
 from benchmarks.floor import floor_of
 from benchmarks.models import CASES, swap
 from benchmarks.parts import ScaledEmbedding
@@ -64,13 +67,14 @@ def modules() -> Iterator[str]:
             yield found.name
 
 
-def test_every_cache_of_the_compiler_is_forgotten_or_known_to_stay() -> None:
-    """A cache over texts that no round forgets would make the second compile of a model look faster than the first."""
+def test_every_cache_over_texts_is_forgotten() -> None:
+    """One that is not would make the second compile of a model look faster than the first."""
+    known = set()
     for name in modules():
         for value in vars(importlib.import_module(name)).values():
-            home = getattr(value, "__module__", "")
-            if hasattr(value, "cache_clear") and home == name and value not in OF_TEXTS:
-                assert home.removeprefix("archit_codegen.") in KEPT, f"{home}.{value.__name__}"
+            if hasattr(value, "cache_clear") and "text" in inspect.signature(value).parameters:
+                known.add(value)
+    assert known == set(OF_TEXTS)
 
 
 def test_the_shares_of_the_stages_are_those_of_the_whole(live: nn.Module) -> None:
@@ -100,3 +104,64 @@ def test_results_keep_other_sections(tmp_path: Path) -> None:
     results.keep("b", [0.0001239, 5], file)
     assert json.loads(file.read_text()) == {"a": {"x": 1.23}, "b": [0.000124, 5]}
     assert results.read(file)["a"] == {"x": 1.23} and [path.name for path in tmp_path.iterdir()] == ["speed.json"]
+
+
+def test_exponents_are_those_of_the_last_points() -> None:
+    assert growth.exponent({x: 5 * x**1.5 for x in (1, 2, 4, 8)}) == pytest.approx(1.5)
+    assert growth.exponent({1: 100, 2: 100, 4: 4, 8: 8, 16: 16, 32: 32}) == pytest.approx(1)
+    assert growth.spread({1: 2, 2: 3, 4: 2.5}) == 1.5
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_layers_are_changed_alike_or_apart(number: int) -> None:
+    models: dict[bool, Any] = {alike: growth.changed(number, alike=alike) for alike in (True, False)}
+    for alike, model in models.items():
+        norms = [layer.input_layernorm for layer in model.model.layers]
+        other = {norm.eps for norm in norms if type(norm) is nn.LayerNorm}
+        assert sum(type(norm) is nn.LayerNorm for norm in norms) == number
+        assert len(norms) == growth.DEEPEST and len(other) == (1 if alike else number)
+
+
+@pytest.mark.parametrize("parameters", growth.PARAMETERS)
+def test_models_have_as_many_parameters_as_they_say(parameters: float) -> None:
+    live = growth.of_parameters(parameters)
+    assert sum(parameter.numel() for parameter in live.parameters()) == pytest.approx(parameters, rel=0.1)
+
+
+def test_an_error_of_something_else_is_named(live: nn.Module) -> None:
+    """And `torch.export` gives its text: what is compared with has to be at work."""
+    assert "class GraphModule" in others.exported(live)
+    assert others._multiple(lambda _: 1 / 0, live, 1) == "ZeroDivisionError"
+
+
+def test_the_models_of_the_spec_are_those_that_they_say(tmp_path: Path) -> None:
+    specs.write_spec(tmp_path, 5)
+    spec = read_spec(tmp_path / "archit.toml")
+    assert [model.name for model in spec.models] == [f"m{number}" for number in range(5)]
+    texts = [(tmp_path / "surgery" / f"m{number}.py").read_text() for number in range(5)]
+    assert "LlamaForCausalLM" in texts[0] and "LlamaForCausalLM" in texts[4] and texts[0] != texts[4]
+    for text in texts[1:4]:
+        compile(text, "surgery.py", "exec")
+
+
+def test_the_report_says_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    report, pictures = (importlib.import_module(f"benchmarks.{name}") for name in ("report", "pictures"))
+    line = growth.summary({1: {"plain": 1.0}, 2: {"plain": 2.0}, 4: {"plain": 4.0}})
+    ratios = {"plain": 1.23, "proved": 4.5, "floor": dict.fromkeys(("build", "libcst", "black"), 0.33)}
+    row = {**ratios, "stages": {"format": 1.0}, "modules": 7, "parameters": 1_740_000_000_000}
+    found = {
+        "ratios": {"Some": row},
+        "growth": {"depth": line},
+        "others": {"Some": {"export": 30.0, "fx": "TypeError"}},
+    }
+    text = "".join(report.sections(found))
+    assert "| Some | 1.74 T | 7 | 1.23 x | 4.5 x | 33 : 33 : 33 |" in text
+    assert "| layers of the model, without validation | 1 to 4 | 1.00 | 4 x |" in text
+    assert "| Some | 4.5 x | 30 x | TypeError |" in text
+    monkeypatch.setattr(results, "DOCS", tmp_path)
+    drawn = []
+    for _ in range(2):
+        pictures.draw(found)
+        drawn.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+    assert drawn[0] == drawn[1] and drawn[0].keys() == {"speed.svg", "growth-depth.svg"}

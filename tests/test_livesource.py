@@ -1,5 +1,6 @@
 """Source text is believed only if it compiles to the code that is live."""
 
+import ast
 import importlib.util
 import inspect
 import itertools
@@ -23,6 +24,7 @@ from archit_codegen.declaration.livesource import (
     own_functions,
 )
 from archit_codegen.declaration.samecode import same_code
+from archit_codegen.declaration.sourcefile import DEFINITIONS, SourceFile, first_line
 from archit_codegen.errors import SourceUnavailable
 
 Load = Callable[[str], ModuleType]
@@ -200,3 +202,37 @@ def test_code_without_a_file_is_refused() -> None:
     for name in ("A", "B"):
         with pytest.raises(SourceUnavailable, match="no source text"):
             class_source(namespace[name])
+
+
+TEXTS = {
+    "modelling": Path(modeling_llama.__file__).read_text("utf-8"),
+    "bytes": 'x = ["é", "日本"] + f("ü",\n   ("ö",\n    1))\n',
+    "carriage returns": "x = f(1)\ry = f(2,\r\n  3)\n",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_the_text_of_an_expression_is_what_ast_says(text: str) -> None:
+    file = SourceFile("x.py", text)
+    found = [node for node in ast.walk(file.tree) if isinstance(node, ast.expr)]
+    assert [file.segment(node) for node in found] == [ast.get_source_segment(text, node) for node in found]
+
+
+NESTED = """
+try:
+    pass
+except Error:
+    def f(): ...
+else:
+    match x:
+        case 1:
+            class C: ...
+"""
+
+
+@pytest.mark.parametrize("module", [ast, textwrap, modeling_roberta])
+def test_definitions_are_found_wherever_they_stand(module: ModuleType) -> None:
+    file = SourceFile("x.py", inspect.getsource(module) + NESTED)
+    expected = [node for node in ast.walk(file.tree) if isinstance(node, DEFINITIONS)]
+    assert file.nodes == {(node.name, first_line(node)): node for node in expected}
+    assert {name for name, _ in file.nodes} > {"f", "C"}

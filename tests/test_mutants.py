@@ -4,16 +4,20 @@ import ast
 from pathlib import Path
 
 import pytest
+import transformers as tf
 from torch import nn
 
 from archit_codegen.declaration import compiler
 from archit_codegen.declaration.emission import Options
+from archit_codegen.declaration.emittedfile import read_file
+from archit_codegen.declaration.plannedmodular import check_modular
 from archit_codegen.declaration.textcheck import check_files
 from archit_codegen.errors import ValidationFailed
 from tests import small
 from tests.mutants.cases import CASES, case
 from tests.mutants.operators import mutations
 from tests.mutants.plant import differs, mutants, refusal
+from tests.test_wrapped_paths import Scaled
 
 SAMPLE = ("bert_adapter_last_layer", "llama_norm_eps", "own_root", "patched", "user_code", "vendored")
 DOC = Path(__file__).parent.parent / "docs" / "mutants.md"
@@ -92,6 +96,36 @@ def test_a_subclass_says_what_the_full_class_says_and_no_more(before: str, after
     assert text != emitted.files[path], emitted.files[path]
     with pytest.raises(ValidationFailed, match=r"modular_tiny_modular\.py"):
         check_files({**emitted.files, path: text}, emitted.draft)
+
+
+def test_what_tests_for_a_class_in_full_is_not_inherited() -> None:
+    """A layer of experts stands in full: it is no subclass, so that tests for the declared one do not hold for it."""
+    config = tf.MixtralConfig(**small.TEXT, num_key_value_heads=1, num_local_experts=2)
+    live, path = small.small(tf.MixtralForCausalLM, config), "tiny_modular/modular_tiny_modular.py"
+    live.model.layers[1] = Scaled(live.model.layers[1])
+    bench, delta = compiler.opened(live, None)
+    emitted, _ = compiler._validated(bench, delta, Options("tiny_modular", "X", vendor="modular"), None)
+    text = emitted.files[path]
+    start = text.index("    @torch.no_grad()\n    def _init_weights(")
+    assert "if isinstance(module, MixtralExpertsX):" in text[start:]
+    without = text[:start] + text[text.index("\n\n\n", start) :]
+    with pytest.raises(ValidationFailed, match=r"modular_tiny_modular\.py.*what the full class says"):
+        check_files({**emitted.files, path: without}, emitted.draft)
+
+
+@pytest.mark.parametrize("classes", ["LlamaMLP", "LlamaMLPX", "[LlamaDecoderLayerX, LlamaMLPX]"])
+def test_what_is_recorded_is_looked_at(classes: str) -> None:
+    """A modular file does not say it where its base class says the same."""
+    live = small.llama()
+    live.model.layers[1].mlp.act_fn = nn.GELU()
+    bench, delta = compiler.opened(live, None)
+    emitted = compiler._emit(bench, delta, Options("tiny_modular", "X", vendor="modular"))
+    texts = [emitted.files[f"tiny_modular/{kind}_tiny_modular.py"] for kind in ("modular", "modeling")]
+    full = texts[1].replace("[LlamaDecoderLayer, LlamaDecoderLayerX]", classes, 1)
+    assert "_can_record_outputs" not in texts[0] and full != texts[1]
+    check_modular(read_file("modular.py", texts[0]), read_file("modeling.py", texts[1]), emitted.draft)
+    with pytest.raises(ValidationFailed, match="what the full class says"):
+        check_modular(read_file("modular.py", texts[0]), read_file("modeling.py", full), emitted.draft)
 
 
 def test_an_operator_makes_another_program_or_none() -> None:

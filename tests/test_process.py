@@ -8,8 +8,15 @@ from types import FunctionType, ModuleType
 import pytest
 from torch import nn
 from torch._dynamo import mutation_guard
+from transformers import PreTrainedModel, modeling_utils
+from transformers.models.llama import modeling_llama
+from transformers.models.llama.modeling_llama import LlamaAttention
+from transformers.models.mixtral.modeling_mixtral import MixtralExperts
 
-from archit_codegen.declaration import process
+from archit_codegen.declaration import process, sourcefile
+from archit_codegen.declaration.markers import ATTENTION, EXPERTS, missing_markers
+from archit_codegen.declaration.values import class_ref
+from tests import small
 
 TEXT = """import functools
 
@@ -92,3 +99,22 @@ def test_what_torch_does_to_itself_is_no_patch(monkeypatch: pytest.MonkeyPatch) 
     init = nn.Module.__init__
     monkeypatch.setattr(nn.Module, "__init__", lambda self, *args, **kwargs: init(self, *args, **kwargs))
     assert [name for name, _ in process._patched_methods(nn.Module)] == ["__init__"]
+
+
+def test_no_tree_is_kept_of_files_that_are_only_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees are 25 times as large as the text, and there is much text that models reach and nobody edits."""
+    monkeypatch.setattr(sourcefile, "_files", {})
+    live = small.llama()
+    live.model.norm = nn.LayerNorm(8)
+    small.compiled(live)
+    compared, edited = (vars(sourcefile.source_file(m.__file__)) for m in (modeling_utils, modeling_llama))
+    assert "module" in compared and "tree" not in compared
+    assert "tree" in edited
+
+
+def test_the_class_that_looks_for_a_marker_is_not_one_that_has_it() -> None:
+    classes = {class_ref(cls): cls for cls in (PreTrainedModel, MixtralExperts, LlamaAttention)}
+    assert missing_markers(classes, "class MyAttention(nn.Module):") == {
+        EXPERTS: {class_ref(MixtralExperts)},
+        ATTENTION: {class_ref(LlamaAttention)},
+    }

@@ -212,3 +212,13 @@ def test_property_of_a_class_patched(monkeypatch: pytest.MonkeyPatch) -> None:
     live.model.layers[1].mlp = nn.Identity()
     monkeypatch.setattr(type(live), "base_model", property(lambda self: self), raising=False)
     refusal(live, "", "LlamaForCausalLM.base_model", "a property of the class was patched", "Undo that")
+
+
+def test_what_torch_compile_made() -> None:
+    live = llama()
+    live.model.layers[1].mlp = nn.Identity()
+    refusal(torch.compile(live), "<root>", "what `torch.compile` returned", "Give `model._orig_mod` instead")
+    live.model.layers[0].compile()
+    refusal(live, "model.layers.0", "compiled in place", "Set its `_compiled_call_impl` to None")
+    live.model.layers[0] = torch.compile(llama().model.layers[0])
+    refusal(live, "model.layers.0", "what `torch.compile` returned", "Put its `_orig_mod` there instead")

@@ -11,6 +11,7 @@ from torch import nn
 
 from tests.test_judge import package_of
 from tests.zoo import user
+from tests.zoo.code import does
 from tests.zoo.discovery import build
 from tests.zoo.structure import MetaJudgement, Snapshot, constructing
 
@@ -103,3 +104,112 @@ class Built(nn.Module):
 
 def test_only_what_builds_and_does_nothing_else_is_left_to_the_tree() -> None:
     assert constructing(Built) == {"_build", "_layer"}
+
+
+SCALE = 0.5
+
+
+def scaled_by_a_global(self, hidden_states, *args, **kwargs):
+    return SCALE * hidden_states
+
+
+def with_its_own_function(self, hidden_states, *args, **kwargs):
+    def scaled(x):
+        return quiet(x) * SCALE
+
+    return scaled(hidden_states)
+
+
+def quiet(x):
+    return 0.5 * x
+
+
+def asking(self, hidden_states, *args, **kwargs):
+    return hidden_states if isinstance(self, (One, Two)) else 0 * hidden_states
+
+
+def in_scope(function, **changed):
+    """The same code, in a module where some globals are others."""
+    return types.FunctionType(
+        function.__code__, {**function.__globals__, **changed}, function.__name__, function.__defaults__
+    )
+
+
+class One(nn.Module):
+    pass
+
+
+class Two(nn.Module):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("method", "changed"),
+    [
+        (scaled_by_a_global, {"SCALE": 0.25}),
+        (scaled_by_a_global, {"SCALE": 1}),
+        (with_its_own_function, {"SCALE": 0.25}),
+        (with_its_own_function, {"quiet": lambda x: 2 * x}),
+    ],
+)
+def test_a_global_that_means_something_else_is_found(method: types.FunctionType, changed: dict[str, object]) -> None:
+    live = build(transformers.RobertaForMaskedLM)
+    layer(live).output.forward = types.MethodType(method, layer(live).output)
+
+    def patched(scope: dict[str, object]) -> Change:
+        def change(model: nn.Module) -> None:
+            layer(model).output.forward = types.MethodType(in_scope(method, **scope), layer(model).output)
+
+        return change
+
+    judge(live, patched({}))
+    with pytest.raises(AssertionError, match="method forward has other code"):
+        judge(live, patched(changed))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("main_input_name", "input_values", "attributes of the class"),
+        ("supports_gradient_checkpointing", False, "attributes of the class"),
+        ("train", lambda self, mode=True: self, "only the package has"),
+        ("__call__", lambda self, *args: None, "only the package has"),
+        ("extra_repr", lambda self: "", "only the package has"),
+    ],
+)
+def test_what_the_class_alone_says_is_found(name: str, value: object, message: str) -> None:
+    live = build(transformers.RobertaForMaskedLM)
+    package = package_of(live, lambda model: None)
+    setattr(getattr(package.load(), package.root_class), name, value)
+    with pytest.raises(AssertionError, match=message):
+        MetaJudgement(live, package, Snapshot(live)).judge()
+
+
+def test_operations_are_compared_where_code_was_moved() -> None:
+    def halved(self, x):
+        return 0.5 * type(self).forward(self, x)
+
+    def moved(self, x):
+        return 0.5 * self._original_forward(x)
+
+    def added(self, x):
+        return 0.5 + self._original_forward(x)
+
+    def negated(self, x):
+        return -(0.5 * self._original_forward(x))
+
+    assert does(halved) == does(moved)
+    assert does(halved) != does(added)
+    assert does(halved) != does(negated)
+
+
+def test_a_variant_that_is_not_asked_for_is_found() -> None:
+    live = build(transformers.RobertaForMaskedLM)
+    judgement = MetaJudgement(live, package_of(live, lambda model: None), Snapshot(live))
+    judgement.package, judgement.suffix = "tests", "WithCopy"
+    first = type("LayerWithCopy", (nn.Module,), {"__module__": "tests.first"})
+    second = type("LayerWithCopy2", (nn.Module,), {"__module__": "tests.first"})
+    judgement.variants = {"Layer": {first, second}}
+    judgement.compare_tests(in_scope(asking, One=first, Two=second), "root")
+    with pytest.raises(AssertionError, match=r"asking does not ask for .*LayerWithCopy2"):
+        judgement.compare_tests(in_scope(asking, One=first, Two=One), "root")

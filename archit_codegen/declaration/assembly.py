@@ -9,6 +9,7 @@ from typing import Any
 import transformers
 
 from .checkpoints import IMPORTS as CONVERSION_IMPORTS
+from .checkpoints import ONE_WAY
 from .ecosystem import ConfigClass, auto_classes, class_body, documentation, version_of
 from .heads import HeadsFile
 from .importing import FUTURE, sort_imports
@@ -122,6 +123,7 @@ def _modeling(parts: Parts) -> str:
         "classes": parts.texts,
         "declared": parts.declared.__name__,
         "conversions": parts.conversions,
+        "one_way": ONE_WAY if ONE_WAY in registered else "",
         "exports": parts.exports,
     }
     return render("modeling.py.jinja", values)

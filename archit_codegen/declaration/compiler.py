@@ -25,6 +25,7 @@ from .package import Package
 from .relatives import base_of, with_pooler
 from .sourcefile import one_run
 from .textcheck import check_files
+from .tree import check_uncompiled
 from .validate import Patches, Validation, validate
 from .workbench import Workbench
 
@@ -253,6 +254,7 @@ def rebuilt(model: Opened, emitted: Emitted, options: Options, inputs: Mapping[s
 def _bench(live: nn.Module, declared: type | None) -> Workbench:
     if not isinstance(live, nn.Module):
         raise InvalidDeclaration(f"The live model has to be an nn.Module, not a {type(live).__name__}.")
+    check_uncompiled(live)
     declared = type(live) if declared is None else declared
     if not (isinstance(declared, type) and issubclass(declared, nn.Module)):
         raise InvalidDeclaration(f"The declared class has to be a subclass of nn.Module, not {declared!a}.")

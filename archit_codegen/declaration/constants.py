@@ -8,7 +8,7 @@ import math
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from archit_codegen.declaration.agreement import UNKNOWN
 from archit_codegen.declaration.literal import is_writable
@@ -104,8 +104,9 @@ def _is_pure(function: object) -> bool:
         return getattr(math, getattr(function, "__name__", ""), None) is function
     if any(function is known for known in PURE):
         return True
-    if getattr(function, "__name__", "") in LOGGERS:
-        return not is_user_code(function)
+    if isinstance(function, FunctionType) and function.__name__ in LOGGERS:
+        # Libraries have their own, in modules of this name; a function elsewhere may do anything.
+        return function.__module__.rpartition(".")[2] == "logging" and not is_user_code(function)
     return any(function is getattr(builtins, name) for name in PURE_BUILTINS)
 
 

@@ -135,6 +135,14 @@ class InitWeights:
     text: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Guard:
+    """Statements of `_init_weights` that read ``name`` of the child at ``holder`` run where it has that."""
+
+    holder: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class ClassAttribute:
     """``<name> = <text>`` in the class body; with ``extend`` the members are added to a list that stands there."""
@@ -153,7 +161,7 @@ class Constructs:
     new: str
 
 
-SourceEdit = SiteEdit | LoopEdit | Assign | Statement | Method | InitWeights | ClassAttribute | Constructs
+SourceEdit = SiteEdit | LoopEdit | Assign | Statement | Method | Guard | InitWeights | ClassAttribute | Constructs
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,16 @@ from transformers import PreTrainedModel
 from ..errors import ArchitError
 from .assembly import Parts, assemble
 from .buffers import restoring_statements
-from .changes import Delta, method_key
+from .changes import Delta, Replaced, flatten, method_key
 from .checkpoints import conversion_statements, moves_of, with_moved_patterns
 from .draft import ClassDraft, Draft
 from .ecosystem import ConfigClass, documents_any_name, gathers_unsaved
 from .edits import InitWeights, Method, Plan, SourceEdit, Variant
 from .following import follow
 from .forcing import forced
-from .given import GIVEN
+from .given import GIVEN, check_meanings, unmistakable
 from .importing import Import
+from .initialising import guards
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
 from .markers import explained, missing_markers, unlisted
@@ -84,7 +85,7 @@ class Emitter:
     others: tuple["Emitter", ...] = ()  # of the same surgery, done at other configs
 
     def emit(self) -> Emitted:
-        names = UsedNames(self.bench.objects, self.delta, frozenset(), copy=self.options.copy_user_code)
+        names = UsedNames(self.bench.objects, self.delta, frozenset(GIVEN), copy=self.options.copy_user_code)
         moves = tuple(moves_of(self.delta))
         plan = follow(self.plan(names), tuple(self._plans_of_others()))
         plan = with_moved_patterns(plan, self.bench.live, moves)
@@ -171,7 +172,7 @@ class Emitter:
 
     def _plans_of_others(self) -> Iterator[Plan]:
         for other in self.others:
-            names = UsedNames(other.bench.objects, other.delta, frozenset(), copy=self.options.copy_user_code)
+            names = UsedNames(other.bench.objects, other.delta, frozenset(GIVEN), copy=self.options.copy_user_code)
             with suppress(ArchitError):  # what cannot be declared there says nothing about what is compiled here
                 yield replace(other, options=self.options, forced=self.forced, method_scopes={}).plan(names)
 
@@ -185,6 +186,7 @@ class Emitter:
             follows=self.bench.follows,
             forced=self.forced | self.bench.built_by_config,
             restores=self._restores(names),
+            guards=guards(self.bench.live, [e.path for e in flatten(self.delta) if isinstance(e, Replaced)]),
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
             gathers=gathers_unsaved(),
@@ -237,6 +239,7 @@ class Emitter:
         source = self._source(variant)
         native = cls.__module__.partition(".")[0] == "torch"
         scope = {"nn": nn} if native else {**module_scope(cls), **closure_scope(cls)}
+        check_meanings(variant, scope)
         renames = self._renames(plan, scope)
         self.drafts.append(
             ClassDraft(
@@ -254,12 +257,14 @@ class Emitter:
 
     def _modular(self, ordered: Sequence[Variant], texts: Sequence[str], bindings: Bindings) -> Iterator[str]:
         """The variants as small subclasses; classes whose text has to stand in the file, and the user's, in full."""
-        origins = {variant.name: variant.origin.name for variant in ordered}
+        small = {v for v in ordered if v.origin.module.startswith("transformers.") and v.origin not in self.forced}
+        origins = {variant.name: variant.origin.name for variant in ordered if variant in small}
+        full = [variant.name for variant in ordered if variant not in small]
         for variant, text in zip(ordered, texts, strict=True):
-            if variant.origin.module.startswith("transformers.") and variant.origin not in self.forced:
+            if variant in small:
                 source = self._source(variant)
                 scope = module_scope(self.bench.objects[variant.code.key])
-                yield bindings.bind(subclass(source.dedented, text, origins), scope, source.file, GIVEN)
+                yield bindings.bind(subclass(source.dedented, text, origins, full), scope, source.file, GIVEN)
             else:
                 yield text
 
@@ -269,7 +274,7 @@ class Emitter:
         for edit in variant.edits:
             if isinstance(edit, Method):
                 own = self.method_scopes[edit.code]
-                text = bindings.bind(edit.text, own, str(own.get("__file__", "")), GIVEN, avoid=scope)
+                text = bindings.bind(edit.text, own, str(own.get("__file__", "")), GIVEN, avoid=unmistakable(scope))
                 edits.append(replace(edit, text=text))
             else:
                 edits.append(edit)

@@ -65,11 +65,10 @@ def locate_class(cls: type) -> Located:
     """The class statement in its file."""
     if (seen := _located.seen(cls)) is not None:
         return seen
-    functions = [function for function in own_functions(cls) if function.__code__.co_qualname == _inner(cls, function)]
+    functions = _written_in(cls)
     if (known := _located.get(cls, functions)) is not None:
         return known
-    files = _files_of_class(cls, functions)
-    if not files:
+    if not (files := files_of_class(cls)):
         raise SourceUnavailable(cls.__qualname__, NO_TEXT.format(cls.__module__), DEFINE_IN_FILE)
     for file in files:
         located = [found for found in _class_statements(file, cls, functions) if _holds(found.compiled, functions)]
@@ -172,15 +171,17 @@ def _wrapped(function: FunctionType) -> FunctionType | None:
     return methods[0] if len(methods) == 1 else None
 
 
-def _inner(cls: type, function: FunctionType) -> str:
-    return f"{cls.__qualname__}.{function.__code__.co_name}"
+def _written_in(cls: type) -> list[FunctionType]:
+    """The functions that stand in the statement of a class, by their names."""
+    codes = ((function, function.__code__) for function in own_functions(cls))
+    return [function for function, code in codes if code.co_qualname == f"{cls.__qualname__}.{code.co_name}"]
 
 
-def _files_of_class(cls: type, functions: list[FunctionType]) -> list[SourceFile]:
+def files_of_class(cls: type) -> list[SourceFile]:
     """Where the statement may stand, the most trusted first: functions know their file, classes only their module."""
-    if functions:
-        files = [source_of_code(function.__code__) for function in functions]
-        return list(dict.fromkeys(file for file in files if file is not None))
+    if functions := _written_in(cls):
+        codes = {(code.co_filename, code.co_flags): code for code in (function.__code__ for function in functions)}
+        return list(dict.fromkeys(file for code in codes.values() if (file := source_of_code(code)) is not None))
     module = sys.modules.get(cls.__module__)
     names = [getattr(module, "__file__", None) or "", *(cells() if cls.__module__ == "__main__" else ())]
     return [file for name in names if name and (file := source_file(name)) is not None]
@@ -264,8 +265,7 @@ def _end(node: ast.expr) -> tuple[int, int]:
 def _cut(located: Located) -> SourceText:
     file, node = located.file, located.node
     if isinstance(node, ast.Lambda):
-        text = ast.get_source_segment(file.text, node) or ""
-        return SourceText(text + "\n", file.name, node.lineno, node.col_offset)
+        return SourceText(file.segment(node) + "\n", file.name, node.lineno, node.col_offset)
     start, end = first_line(node), node.end_lineno or node.lineno
     lines = file.lines[start - 1 : end]
     if node.col_offset:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -10,7 +11,9 @@ from transformers import PreTrainedModel
 from ..errors import SourceUnavailable
 from .edits import Plan
 from .ir import ClassRef
+from .livesource import files_of_class
 from .source import class_text
+from .sourcefile import SourceFile
 from .values import class_ref
 
 EXPERTS = "@use_experts_implementation"
@@ -43,9 +46,15 @@ def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> Iterator[Clas
     for ref, cls in classes.items():
         if ref.module.partition(".")[0] == "torch" or cls is PreTrainedModel:  # which does the looking
             continue
+        # Most files do not say it, but in quotes where it is looked for: no class needs to be found in their trees.
         with suppress(SourceUnavailable):
-            if marker in class_text(cls).text:
+            if any(_says(file, marker) for file in files_of_class(cls)) and marker in class_text(cls).text:
                 yield ref
+
+
+@lru_cache(maxsize=256)
+def _says(file: SourceFile, marker: str) -> bool:
+    return re.search(rf"(?<![\"'`]){re.escape(marker)}", file.text) is not None
 
 
 def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:

@@ -8,19 +8,24 @@ from archit_codegen.declaration.references import Key, Target, Unit
 from archit_codegen.errors import UnsupportedChange
 
 
-def choose_names(units: Mapping[Key, Unit], roots: list[Target], taken: frozenset[str]) -> dict[Target, str]:
-    """Roots first, then imports, then the rest in the order in which they were found; the second gets a number."""
+def choose_names(
+    units: Mapping[Key, Unit], roots: list[Target], taken: frozenset[str], reserved: frozenset[str]
+) -> dict[Target, str]:
+    """Roots first, then imports, then the rest in the order in which they were found; the second gets a number.
+
+    ``taken`` names are avoided, ``reserved`` ones by definitions alone.
+    """
     references = [reference.target for unit in units.values() for reference in unit.references]
     imports = [target for target in [*roots, *references] if isinstance(target, Import)]
     # A name of Python's own is given to nothing else: some text, here or in another file, may mean that.
     used: set[str] = set(taken) | BUILTINS
     names: dict[Target, str] = {}
     for key in [target for target in roots if isinstance(target, tuple)]:
-        _claim(key, units[key].wanted, names, used)
+        _claim(key, units[key].wanted, names, used, reserved)
     for found in dict.fromkeys(imports):
         _claim_import(found, names, used)
     for key in units:
-        _claim(key, units[key].wanted, names, used)
+        _claim(key, units[key].wanted, names, used, reserved)
     return names
 
 
@@ -38,11 +43,13 @@ def import_statements(units: Iterable[Unit], roots: Iterable[Target], names: Map
     return sort_imports([*future, *chosen.values()])
 
 
-def _claim(target: Target, wanted: str, names: dict[Target, str], used: set[str]) -> None:
+def _claim(
+    target: Target, wanted: str, names: dict[Target, str], used: set[str], reserved: frozenset[str] = frozenset()
+) -> None:
     if target in names:
         return
     name, number = wanted, 2
-    while name in used:
+    while name in used or name in reserved:
         name, number = f"{wanted}{number}", number + 1
     names[target] = name
     used.add(name)

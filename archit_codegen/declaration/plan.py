@@ -20,7 +20,7 @@ from .changes import (
     TiesChanged,
     is_appended,
 )
-from .edits import ClassAttribute, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
+from .edits import ClassAttribute, Guard, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .ir import ClassRef, CodeRef, Node, Site
 from .literal import write_literal
@@ -46,6 +46,7 @@ class Facts:
     forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
     prefer_sites: bool = True
     restores: tuple[InitWeights, ...] = ()  # for the `_init_weights` of the model classes
+    guards: Mapping[ClassRef, tuple[Guard, ...]] = field(default_factory=dict)  # of model classes
     flat: bool = False  # whether the root makes all changes, by path
     gathers: bool = True  # whether a model knows what the models below it do not save
 
@@ -225,7 +226,7 @@ def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _S
     name = ""
     for code in reversed(lineage):
         cls = ClassRef(code.module, code.qualname)
-        changed = tuple(edits.get(cls, ()))
+        changed = (*edits.get(cls, ()), *state.facts.guards.get(cls, ()))
         first = state.facts.follows(cls) and not any(state.facts.follows(base) for base in renamed)
         changed += state.facts.restores if first else ()
         bases = tuple((ref.name, new) for ref, new in renamed.items() if _inherits(state, cls, ref))

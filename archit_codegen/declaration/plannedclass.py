@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
-from .edits import Assign, ClassAttribute, Constructs, InitWeights, Method, SourceEdit, Statement, Variant
+from .edits import Assign, ClassAttribute, Constructs, Guard, InitWeights, Method, SourceEdit, Statement, Variant
 from .plannedrounds import Unplanned
 from .plannedsites import edit_sites, marked, new_expression, new_statements
+from .plannedweights import extend_init_weights, guard
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 METHOD = "_archit_method"
-SUPER_INIT_WEIGHTS = "@torch.no_grad()\ndef _init_weights(self, module):\n    super()._init_weights(module)\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,10 @@ def planned_class(original: Original, variant: Variant, names: Followed) -> ast.
     for edit in variant.edits:
         if isinstance(edit, Method):
             _replace_method(cls, edit)
+        elif isinstance(edit, Guard):
+            guard(cls, edit)
         elif isinstance(edit, InitWeights):
-            _extend_init_weights(cls, edit)
+            extend_init_weights(cls, edit)
         elif isinstance(edit, ClassAttribute):
             _set_attribute(cls, edit)
     _follow(cls, variant, names)
@@ -150,16 +152,6 @@ def _is_empty(item: ast.stmt) -> bool:
     return isinstance(item, ast.Pass) or (
         isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and item.value.value is ...
     )
-
-
-def _extend_init_weights(cls: ast.ClassDef, edit: InitWeights) -> None:
-    function = _function(cls, "_init_weights")
-    if function is None:
-        (added,) = new_statements(SUPER_INIT_WEIGHTS)
-        assert isinstance(added, ast.FunctionDef)
-        function = added
-        cls.body.append(function)
-    function.body += new_statements(edit.text)
 
 
 def _set_attribute(cls: ast.ClassDef, edit: ClassAttribute) -> None:

@@ -27,11 +27,13 @@ def check_modular(modular: EmittedFile, modeling: EmittedFile, draft: Draft) -> 
     _check_names(modular, modeling, draft)
     for name in others:
         _demand(modular, modular.definitions[name], _same(modular.definitions[name], modeling.definitions[name]))
+    # A class of the user's, and one whose text is searched, stand in full.
+    full = {name for name in classes if _same(modular.definitions[name], modeling.definitions[name])}
     for each in draft.classes:
-        statement, full = modular.definitions[each.variant.name], modeling.definitions[each.variant.name]
-        assert isinstance(statement, ast.ClassDef) and isinstance(full, ast.ClassDef)
-        if not _same(statement, full):  # a class of the user's, and one whose text is searched, stand in full
-            _Subclass(modular, statement, full, each, draft).check()
+        statement, whole = modular.definitions[each.variant.name], modeling.definitions[each.variant.name]
+        assert isinstance(statement, ast.ClassDef) and isinstance(whole, ast.ClassDef)
+        if each.variant.name not in full:
+            _Subclass(modular, statement, whole, each, draft, full).check()
 
 
 def _check_names(modular: EmittedFile, modeling: EmittedFile, draft: Draft) -> None:
@@ -52,11 +54,18 @@ class _Subclass:
     """One class of the modular file, beside the full one and the original."""
 
     def __init__(
-        self, file: EmittedFile, statement: ast.ClassDef, full: ast.ClassDef, each: ClassDraft, draft: Draft
+        self,
+        file: EmittedFile,
+        statement: ast.ClassDef,
+        full: ast.ClassDef,
+        each: ClassDraft,
+        draft: Draft,
+        others: set[str],
     ) -> None:
         self.file, self.statement, self.full = file, statement, full
         self.original = parsed(each.original)
-        self.origins = {other.variant.name: other.variant.origin.name for other in draft.classes}
+        self.variants = {other.variant.name: other.variant.origin.name for other in draft.classes}
+        self.origins = {name: origin for name, origin in self.variants.items() if name not in others}
 
     def check(self) -> None:
         self.check_head()
@@ -75,7 +84,7 @@ class _Subclass:
         _demand(self.file, self.statement, all(_name(item) in known for item in self.original.body))
 
     def check_head(self) -> None:
-        bases = [ast.unparse(base) for base in self.full.bases if ast.unparse(base) in self.origins]
+        bases = [ast.unparse(base) for base in self.full.bases if ast.unparse(base) in self.variants]
         documented = [item for item in self.full.decorator_list if ast.unparse(item).startswith("auto_docstring")]
         same = [ast.unparse(base) for base in self.statement.bases] == [*bases, self.original.name]
         decorators = _all_same(self.statement.decorator_list, documented)
@@ -92,10 +101,10 @@ class _Subclass:
         if isinstance(item, ast.FunctionDef) and item.name == INIT:
             return self.initialises_the_same(item)
         calls = (node.func for node in ast.walk(item) if isinstance(node, ast.Call))
-        if any(isinstance(called, ast.Name) and called.id in self.origins for called in calls):
+        if any(isinstance(called, ast.Name) and called.id in self.variants for called in calls):
             return False
         declared = _Declared(self.origins).visit(deepcopy(item))
-        return _name(item) == RECORDED or any(_same(declared, other) for other in self.original.body)
+        return any(_same(declared, _Declared({}).visit(deepcopy(other))) for other in self.original.body)
 
     # --- __init__
 
@@ -151,10 +160,23 @@ class _BaseCalls(ast.NodeTransformer):
 
 
 class _Declared(ast.NodeTransformer):
-    """Declared names for new ones, each class once in a test for several."""
+    """Declared names for new ones, each class once in a test for several, and where outputs are recorded."""
 
     def __init__(self, origins: Mapping[str, str]) -> None:
         self.origins = origins
+        self.recorded = False
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign:
+        self.recorded = _name(node) == RECORDED
+        self.generic_visit(node)
+        self.recorded = False
+        return node
+
+    def visit_List(self, node: ast.List) -> ast.expr:
+        self.generic_visit(node)
+        members = list({ast.dump(item): item for item in node.elts}.values())
+        node.elts = members if self.recorded else node.elts
+        return members[0] if self.recorded and len(members) == 1 else node
 
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self.origins.get(node.id, node.id), node.ctx)

@@ -19,7 +19,7 @@ from .livesource import declared_code, matches_defaults, matches_source, own_fun
 from .ownership import is_user_code, is_user_layer, is_user_module
 from .samecode import same_code
 from .source import module_tree
-from .sourcefile import source_file
+from .sourcefile import SourceFile, source_file
 from .unchanged import Remembered
 
 
@@ -130,10 +130,10 @@ def _check_torch(name: str) -> None:
 
 def _is_other_class(name: str, value: type, scope: Mapping[str, Any]) -> bool:
     """Whether a class of the module was exchanged for another one."""
-    tree = module_tree(str(scope.get("__file__", "")))
-    if tree is None or (value.__module__ == scope.get("__name__") and value.__qualname__ == name):
+    if value.__module__ == scope.get("__name__") and value.__qualname__ == name:
         return False
-    return any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body)
+    source = source_file(str(scope.get("__file__", "")))
+    return source is not None and _defines(source, name, ast.ClassDef)
 
 
 def _is_fixed(cls: type) -> bool:
@@ -246,8 +246,8 @@ def _is_patched(name: str, value: FunctionType, scope: Mapping[str, Any]) -> boo
     layers = list(_layers(value))
     if any(is_user_layer(layer) for layer in layers):
         return not is_user_code_scope(scope)
-    tree = module_tree(str(scope.get("__file__", "")))
-    if tree is None:
+    source = source_file(str(scope.get("__file__", "")))
+    if source is None:
         return False
     inner = layers[-1]
     if inner.__code__.co_filename != "<string>" and not (matches_source(inner) and _keeps_defaults(inner)):
@@ -256,7 +256,9 @@ def _is_patched(name: str, value: FunctionType, scope: Mapping[str, Any]) -> boo
             "its code or its defaults were changed in memory, and no text says so",
             "Undo that, and put a function of your own in its place.",
         )
-    return _defines(tree, name) and layers[-1].__globals__ is not scope and not _imported(tree, name, scope, value)
+    if inner.__globals__ is scope or not _defines(source, name, ast.FunctionDef):
+        return False
+    return not _imported(source.tree, name, scope, value)
 
 
 def _keeps_defaults(function: FunctionType) -> bool:
@@ -269,8 +271,11 @@ def is_user_code_scope(scope: Mapping[str, Any]) -> bool:
     return isinstance(module, ModuleType) and is_user_module(module)
 
 
-def _defines(tree: ast.Module, name: str) -> bool:
-    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body)
+def _defines(source: SourceFile, name: str, kind: type[ast.ClassDef | ast.FunctionDef]) -> bool:
+    """Whether a statement of the file itself, not one within another, defines a name."""
+    if name not in source.codes:
+        return False
+    return any(isinstance(node, kind) and node.name == name for node in source.tree.body)
 
 
 def _imported(tree: ast.Module, name: str, scope: Mapping[str, Any], value: object) -> bool:

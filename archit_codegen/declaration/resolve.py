@@ -20,6 +20,7 @@ from .source import class_text, module_tree
 
 # Statements that belong to each module anew, rather than being imported from the original.
 PER_MODULE = ("logger",)
+RENAME = "Call yours by another name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,19 @@ class Bindings:
                 alias = self._bind(name, scope, file, avoid)
                 if alias != name:
                     aliases[name] = alias
-            elif name in given and not self._is_copied(given[name]):
-                self.imports[name] = given[name]
             elif name in given:
-                home = sys.modules[given[name].module]
-                self._bind(name, vars(home), str(home.__file__), {})
+                self._bind_given(name, given[name])
         return rename_globals(text, aliases)
+
+    def _bind_given(self, name: str, found: Import) -> None:
+        value = found.value()
+        if self._objects.setdefault(name, value) is not value:
+            raise UnsupportedChange(name, "new text uses the name, and so does a class for something else", RENAME)
+        if self._is_copied(found):
+            home = sys.modules[found.module]
+            self._bind(name, vars(home), str(home.__file__), {})
+        else:
+            self.imports[name] = found
 
     def _is_copied(self, found: Import) -> bool:
         return found.module == ours.__name__ or (self.vendor and of_modelling_file(found))

@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from .edits import Assign, ClassAttribute, InitWeights, LoopEdit, Method, SiteEdit, SourceEdit, Statement, Variant
+from .edits import (
+    Assign,
+    ClassAttribute,
+    Guard,
+    InitWeights,
+    LoopEdit,
+    Method,
+    SiteEdit,
+    SourceEdit,
+    Statement,
+    Variant,
+)
 from .excerpt import Excerpt, Wanted, excerpt
 from .rewrite_body import (
     INIT,
@@ -17,6 +28,7 @@ from .rewrite_body import (
     replace_method,
     set_class_attribute,
 )
+from .rewrite_guards import guarded
 from .rewrite_names import Renames, follow_names, followed_words
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
@@ -37,6 +49,8 @@ def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
     for edit in variant.edits:
         if isinstance(edit, Method):
             new = replace_method(new, edit)
+        elif isinstance(edit, Guard):
+            new = guarded(new, edit)
         elif isinstance(edit, InitWeights):
             new = extend_init_weights(new, edit)
         elif isinstance(edit, ClassAttribute):
@@ -63,7 +77,7 @@ def _edited(edit: SourceEdit) -> Iterator[str]:
             yield INIT
         case Method(name=name):
             yield name
-        case InitWeights():
+        case Guard() | InitWeights():
             yield INIT_WEIGHTS
 
 

@@ -80,14 +80,15 @@ def site_text(site: Site) -> SiteText | None:
     function = None if file is None else _function(file, site)
     if file is None or function is None:
         return None
-    chain = _chain(function, site)
-    if chain is None:
+    found = _chain(function, site)
+    if found is None:
         return None
-    *parents, node = chain
+    parents, node = found
+    chain = [*parents, node]
     loops = [parent for parent, child in zip(parents, chain[1:], strict=True) if _repeats(parent, child)]
     return SiteText(
-        text=_text(file, node),
-        callee=_text(file, node.func) if isinstance(node, ast.Call) else None,
+        text=file.segment(node),
+        callee=file.segment(node.func) if isinstance(node, ast.Call) else None,
         arguments=tuple(_arguments(file, node)) if isinstance(node, ast.Call) else (),
         loop=_loop(file, loops[-1]) if loops else None,
         loops=len(loops),
@@ -103,14 +104,14 @@ def _function(file: SourceFile, site: Site) -> ast.AST | None:
     return None
 
 
-def _chain(function: ast.AST, site: Site) -> list[ast.AST] | None:
-    """The nodes from the function down to the expression with the site's very span."""
+def _chain(function: ast.AST, site: Site) -> tuple[list[ast.AST], ast.expr] | None:
+    """The nodes from the function down to the expression with the site's very span, and that."""
     span = (site.line, site.column, site.end_line, site.end_column)
     chain = [function]
     while True:
         node = chain[-1]
         if isinstance(node, ast.expr) and _span(node) == span:
-            return chain
+            return chain[:-1], node
         inner = next((child for child in _positioned(node) if _covers(_span(child), span)), None)
         if inner is None:
             return None
@@ -156,7 +157,7 @@ def _loop(file: SourceFile, node: ast.AST) -> Loop | None:
         target, iterable = node.target, node.iter
     else:
         return None
-    return Loop(comprehension, _index(target, iterable), _is_call(iterable, "range", 1), _text(file, iterable))
+    return Loop(comprehension, _index(target, iterable), _is_call(iterable, "range", 1), file.segment(iterable))
 
 
 def _index(target: ast.expr, iterable: ast.expr) -> str | None:
@@ -176,14 +177,8 @@ def _arguments(file: SourceFile, call: ast.Call) -> Iterator[tuple[int | str, st
     for position, value in enumerate(call.args):
         if isinstance(value, ast.Starred):
             return
-        yield position, _text(file, value)
-    yield from ((word.arg, _text(file, word.value)) for word in call.keywords if word.arg is not None)
-
-
-def _text(file: SourceFile, node: ast.AST) -> str:
-    text = ast.get_source_segment(file.text, node)
-    assert text is not None
-    return text
+        yield position, file.segment(value)
+    yield from ((word.arg, file.segment(word.value)) for word in call.keywords if word.arg is not None)
 
 
 @lru_cache(maxsize=256)

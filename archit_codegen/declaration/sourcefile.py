@@ -18,6 +18,7 @@ from typing import Any
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # the fields of statements that hold statements
 FUTURE_FLAGS = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names) & ~0xFF
 
 # A cell may await at its top level; that changes no function in it.
@@ -65,7 +66,8 @@ class SourceFile:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             flags = self.flags | CELL_FLAGS
-            return Compiled(compile(self.tree, self.name, "exec", flags=flags, dont_inherit=True), None)
+            # From the text, not the tree: of most files the tree, 25 times as large, is never asked for.
+            return Compiled(compile(self.text, self.name, "exec", flags=flags, dont_inherit=True), None)
 
     @cached_property
     def codes(self) -> dict[str, list[Compiled]]:
@@ -78,7 +80,7 @@ class SourceFile:
     @cached_property
     def nodes(self) -> dict[tuple[str, int], Definition]:
         """Definitions by name and first line, which are those of their code objects."""
-        return {(node.name, first_line(node)): node for node in ast.walk(self.tree) if isinstance(node, DEFINITIONS)}
+        return {(node.name, first_line(node)): node for node in _definitions(self.tree)}
 
     @cached_property
     def lambdas(self) -> dict[int, list[ast.Lambda]]:
@@ -91,6 +93,15 @@ class SourceFile:
 
     def node_of(self, code: CodeType) -> Definition | None:
         return self.nodes.get((code.co_name, code.co_firstlineno))
+
+    def segment(self, node: ast.expr) -> str:
+        """The text of an expression; `ast` splits the whole file for that each time."""
+        if "\r" in self.text:  # ends a line for the parser
+            return ast.get_source_segment(self.text, node) or ""
+        lines = [line.encode() for line in self.lines[node.lineno - 1 : node.end_lineno]]
+        lines[-1] = lines[-1][: node.end_col_offset]
+        lines[0] = lines[0][node.col_offset :]
+        return b"\n".join(lines).decode()
 
 
 _files: dict[tuple[str, int], tuple[object, SourceFile]] = {}
@@ -157,6 +168,15 @@ def cells() -> list[str]:
         for name, entry in reversed(linecache.cache.items())
         if len(entry) == 4 and not Path(name).is_file() and ("ipython-input" in name or "ipykernel_" in name)
     ]
+
+
+def _definitions(node: ast.AST) -> Iterator[Definition]:
+    """All definitions below a node: they are statements, so that expressions, most of a tree, need not be walked."""
+    open_nodes = [node]
+    while open_nodes:
+        children = [child for block in BLOCKS for child in getattr(open_nodes[-1], block, ())]
+        open_nodes[-1:] = children
+        yield from (child for child in children if isinstance(child, DEFINITIONS))
 
 
 def _nested(compiled: Compiled) -> Iterator[Compiled]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..errors import UnsupportedChange
 from .faces import Face, Forms, TensorKind, plain_call, plain_state
 from .ir import Argument, Built, ClassRef, CodeRef, Node, Value, join
 from .parametrized import parametrized_names, plain_class
@@ -272,3 +273,14 @@ def _foreign_hooks(module: nn.Module) -> Iterator[str]:
 
 def _installed_by_transformers(hook: Any) -> bool:
     return getattr(hook, "__module__", "").startswith("transformers.utils.output_capturing")
+
+
+def check_uncompiled(live: nn.Module) -> None:
+    """Refuse what `torch.compile` made: it stands around what a class declares, and its kernels round otherwise."""
+    for path, module in live.named_modules():
+        if type(module).__module__.startswith("torch._dynamo") and "_orig_mod" in module._modules:
+            remedy = "Put its `_orig_mod` there instead." if path else "Give `model._orig_mod` instead."
+            raise UnsupportedChange(path or "<root>", "it is what `torch.compile` returned", remedy)
+        if module._compiled_call_impl is not None:
+            remedy = "Set its `_compiled_call_impl` to None; it can be compiled again afterwards."
+            raise UnsupportedChange(path or "<root>", "it was compiled in place, by `module.compile()`", remedy)

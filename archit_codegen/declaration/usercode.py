@@ -47,15 +47,17 @@ def collect(
     roots: Sequence[type | FunctionType],
     *,
     taken: frozenset[str] = frozenset(),
+    reserved: frozenset[str] = frozenset(),
     named: Mapping[object, str] = NO_NAMES,
 ) -> UserCode:
-    """Everything that the roots need. ``taken`` names are avoided; ``named`` gives the wished name of a root."""
+    """Everything that the roots need. ``taken`` names are avoided, ``reserved`` ones by definitions alone; ``named``
+    gives the wished name of a root."""
     collector = _Collector()
     targets = {
         root: collector.copied_or_imported(root, named.get(root) or _own_name(root, "function")) for root in roots
     }
     collector.work()
-    names = choose_names(collector.units, list(targets.values()), taken)
+    names = choose_names(collector.units, list(targets.values()), taken, reserved)
     ordered = in_order(collector.units)
     copied = {unit.value: names[unit.key] for unit in ordered if unit.key[0] == "object"}
     return UserCode(

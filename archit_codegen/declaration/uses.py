@@ -22,19 +22,19 @@ class UsedNames:
     The user's are copied (or, with ``copy=False``, imported); ``imports`` are the bindings that the names need.
     """
 
-    def __init__(self, objects: Mapping[int, Any], delta: Delta, taken: frozenset[str], *, copy: bool) -> None:
+    def __init__(self, objects: Mapping[int, Any], delta: Delta, reserved: frozenset[str], *, copy: bool) -> None:
         self._objects = objects
         self._copy = copy
         codes = list(dict.fromkeys(code.key for code in _codes_of_delta(delta)))
         self.roots = [objects[key] for key in codes if is_user_code(objects[key])] if copy else []
-        self._taken = taken
-        self.user = collect(self.roots, taken=taken)
+        self._reserved = reserved
+        self.user = collect(self.roots, reserved=reserved)
         self.imports: dict[str, Import] = {}
 
     def add_roots(self, roots: list[Any]) -> UserCode:
         """Copy more of the user's definitions; names given before stay."""
         self.roots.extend(root for root in roots if root not in self.roots)
-        self.user = collect(self.roots, taken=self._taken)
+        self.user = collect(self.roots, reserved=self._reserved)
         return self.user
 
     def name_of(self, code: CodeRef) -> str:

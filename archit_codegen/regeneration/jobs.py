@@ -3,15 +3,14 @@
 import importlib
 import importlib.util
 import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
 
 from ..errors import NotInstalled
-from .results import Outcome, Result
+from .forking import over_processes, quiet
+from .results import Result
 from .spec import Spec
 
 WORK = "archit_codegen.regeneration.generate"
@@ -47,45 +46,15 @@ def run(
             yield getattr(work(), action)(spec, name, **options)
         return
     _check_installed()
-    with ThreadPoolExecutor(min(jobs, len(names))) as threads:
-        tasks = {threads.submit(_in_process, started, action, spec, name, options): name for name in names}
-        try:
-            yield from (task.result() for task in as_completed(tasks))
-        except BaseException:
-            _give_up(tasks)
-            raise
-
-
-def _give_up(tasks: dict[Future[Result], str]) -> None:
-    for task in tasks:
-        task.cancel()
-    for process in multiprocessing.active_children():
-        process.terminate()
-
-
-def _in_process(started: Callable[[str], None], action: str, spec: Spec, name: str, options: dict[str, Any]) -> Result:
-    """A process for each model: what one surgery leaves behind never reaches the next, and a crash takes only one."""
-    started(name)
-    with pool() as process:
-        try:
-            return process.submit(perform, action, spec, name, **options).result()
-        except BrokenProcessPool:
-            (model,) = spec.select([name])
-            return Result(name, model.package, Outcome.FAILED, "its process died (killed, or out of memory)")
+    yield from over_processes(partial(perform, action, **options), spec, names, jobs, started)
 
 
 def pool() -> ProcessPoolExecutor:
     """One process, made afresh, to `perform` in."""
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_quiet)
-
-
-def _quiet() -> None:
-    """In a process of ours: an interrupt is for the parent to tell, and the threads of torch are shared out."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=quiet)
 
 
 def perform(action: str, spec: Spec, name: str, **options: Any) -> Result:
-    """What `run` does with each model, in a process of `pool`."""
+    """What `run` does with each model, in a process of its own or of `pool`."""
     result: Result = getattr(work(), action)(spec, name, **options)
     return result

@@ -15,6 +15,9 @@ from typing import Any
 from tests.judge import plain
 
 LINED = {"NOP", "EXTENDED_ARG", "PUSH_NULL", "PRECALL"}
+CONSTANT = (bool, int, float, complex, str, bytes, tuple, list, dict, type(None))
+DOING = {"BINARY_OP", "BINARY_SUBSCR", "COMPARE_OP", "CONTAINS_OP", "IS_OP", "LOAD_CONST", "STORE_SUBSCR"}
+DOING |= {"UNARY_INVERT", "UNARY_NEGATIVE", "UNARY_NOT", "UNARY_POSITIVE", "RETURN_VALUE", "RAISE_VARARGS"}
 JUMPS = {*dis.hasjrel, *dis.hasjabs}
 
 
@@ -41,6 +44,8 @@ def resolved(value: object, suffix: str, above: tuple[FunctionType, ...]) -> obj
     function = as_function(value)
     if function is not None and (function.__module__ or "").partition(".")[0] not in ("torch", "numpy", "builtins"):
         return describe_function(function, suffix, above)
+    if isinstance(value, CONSTANT):
+        return type(value).__name__, repr(plain(value))
     name = getattr(value, "__name__", None)
     return renamed(name, suffix) if isinstance(name, str) else type(value).__name__
 
@@ -49,7 +54,29 @@ def same_text(one: FunctionType, other: FunctionType, suffix: str) -> bool:
     """Functions in a method have annotations in its code: evaluated in one file, postponed in another."""
     texts = [unannotated(function) for function in (one, other)]
     nested = any(isinstance(value, CodeType) for value in one.__code__.co_consts)
-    return nested and renamed(texts[0], suffix) == renamed(texts[1], suffix)
+    same = nested and renamed(texts[0], suffix) == renamed(texts[1], suffix)
+    return same and read_by(one, suffix) == read_by(other, suffix)
+
+
+def read_by(function: FunctionType, suffix: str) -> object:
+    """What the globals mean that the code reads, annotations left aside, and its defaults."""
+    known, written = function.__globals__, ast.parse(unannotated(function))
+    named = {node.id for node in ast.walk(written) if isinstance(node, ast.Name)}
+    names = {name: resolved(known[name], suffix, (function,)) for name in loads(function) if name in known}
+    return {name: value for name, value in names.items() if name in named}, plain_defaults(function)
+
+
+def does(function: FunctionType) -> list[tuple[str, object]]:
+    """The operations of the code, without what names they are done on: for code that was moved to another scope."""
+    found = ((name, value) for name, value in steps(function.__code__) if name in DOING or name.startswith("POP_JUMP"))
+    return [(name, None if isinstance(value, CodeType) else repr(value)) for name, value in found]
+
+
+def tested_variants(function: FunctionType, package: str) -> set[type]:
+    """The classes of a package that stand in the code beside `isinstance`."""
+    names = loads(function)
+    found = [function.__globals__.get(name) for name in names] if "isinstance" in names else []
+    return {cls for cls in found if isinstance(cls, type) and cls.__module__.startswith(f"{package}.")}
 
 
 def unannotated(function: FunctionType) -> str:

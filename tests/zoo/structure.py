@@ -26,11 +26,16 @@ from tests.judge import (
     unequal,
     walk,
 )
-from tests.zoo.code import as_function, describe_function, same_text
+from tests.zoo.code import as_function, describe_function, does, renamed, same_text, tested_variants
 from tests.zoo.drift import drifted
 
 UNCOMPARED = {"__init__", "_init_weights"}
 """What they do is seen in the tree; the names of variants are written into them."""
+REGISTERED = {
+    "_auto_class",
+    "_can_set_attn_implementation_cached_value",
+    "_can_set_experts_implementation_cached_value",
+}
 Methods = dict[str, FunctionType]
 
 
@@ -40,6 +45,7 @@ class Snapshot:
     def __init__(self, live: nn.Module) -> None:
         self.by_class: dict[type, Methods] = {}
         self.own: dict[int, Methods] = {}
+        self.values = {cls: class_values(cls) for cls in map(type, live.modules())}
         for module in live.modules():
             if type(module) not in self.by_class:
                 self.by_class[type(module)] = methods_of(type(module))
@@ -53,6 +59,15 @@ class Snapshot:
 def methods_of(cls: type) -> Methods:
     found = {name: as_function(inspect.getattr_static(cls, name)) for name in dir(cls) if name not in UNCOMPARED}
     return {name: value for name, value in found.items() if value is not None and not inherited(value)}
+
+
+def class_values(cls: type) -> dict[str, object]:
+    """Plain attributes of the class, its own and inherited: what a method reads as `self.name`."""
+    names = {
+        name for base in cls.__mro__ for name, value in vars(base).items() if type(value) in (bool, int, float, str)
+    }
+    kept = {name for name in names - BOOKKEEPING - REGISTERED if not name.startswith("__")}
+    return {name: plain(getattr(cls, name)) for name in sorted(kept)}
 
 
 @cache
@@ -87,7 +102,8 @@ class MetaJudgement(Judgement):
         super().__init__(live, package)
         self.snapshot, self.configs, self.descriptions = snapshot, {}, {}
         self.built_methods: dict[type, Methods] = {}
-        self.drift = ""
+        self.drift, self.package = "", self.module.__name__.split(".")[0]
+        self.variants: dict[object, set[type]] = {}
 
     def judge(self) -> None:
         with torch.device("meta"):
@@ -98,6 +114,8 @@ class MetaJudgement(Judgement):
 
     def compare_trees(self, built: nn.Module, when: str) -> None:
         """Once more where the native class itself makes another config of what it is given: then `drift` says so."""
+        for cls in {type(module) for module in built.modules() if type(module).__module__.startswith(self.package)}:
+            self.variants.setdefault(renamed(cls.__name__, self.suffix), set()).add(cls)
         try:
             super().compare_trees(built, when)
         except AssertionError:
@@ -124,6 +142,8 @@ class MetaJudgement(Judgement):
         mine, other = self.shown(ours), self.shown(theirs)
         assert mine == other, f"{where}: {mine} became {other}"
         self.compare_attributes(ours, theirs, where)
+        mine, other = self.snapshot.values[type(ours)], class_values(type(theirs))
+        assert mine == other, f"{where}: attributes of the class: {differing(mine, other)}"
         self.compare_methods(ours, theirs, where)
 
     def compare_attributes(self, ours: nn.Module, theirs: nn.Module, where: str) -> None:
@@ -170,6 +190,18 @@ class MetaJudgement(Judgement):
             same = function is other[name] or self.described(function) == self.described(other[name])
             same = same or self.calls_original(function, name, ours, other)
             assert same or same_text(function, other[name], self.suffix), f"{where}: method {name} has other code"
+            self.compare_tests(other[name], where)
+        mine = self.snapshot.of(ours)
+        surplus = [name for name in other.keys() - mine.keys() if hasattr(nn.Module, name)]
+        assert not surplus, f"{where}: methods that only the package has: {sorted(surplus)}"
+
+    def compare_tests(self, function: FunctionType, where: str) -> None:
+        """Where it asks for one variant of a class, it asks for each that stands in the model."""
+        tested = tested_variants(function, self.package)
+        for cls in tested:
+            missing = self.variants.get(renamed(cls.__name__, self.suffix), set()) - tested
+            missing = {one for one in missing if not issubclass(one, tuple(tested))}
+            assert not missing, f"{where}: {function.__name__} does not ask for {sorted(map(str, missing))}"
 
     def calls_original(self, function: FunctionType, name: str, ours: nn.Module, others: Methods) -> bool:
         """A closure over the method that stood here before, or a look at the object's class for it: what is built has
@@ -179,8 +211,7 @@ class MetaJudgement(Judgement):
             held.append(self.snapshot.by_class[type(ours)].get(name))
         wanted = [self.described(one) for one in held if one is not None]
         kept = [other for other in others.values() if self.described(other) in wanted]
-        same_constants = set(map(repr, function.__code__.co_consts)) <= set(map(repr, built.__code__.co_consts))
-        return same_constants and any(other.__name__ in built.__code__.co_names for other in kept)
+        return does(function) == does(built) and any(other.__name__ in built.__code__.co_names for other in kept)
 
     def described(self, function: FunctionType) -> object:
         if function not in self.descriptions:

@@ -332,6 +332,7 @@ class BertForSequenceClassificationWithAdapter(BertPreTrainedModelWithAdapter):
 
 
 # Checkpoints of BertForSequenceClassification are read, also where weights stand elsewhere here.
+# With (?!), which matches nothing, the names that they have here are not taken back when a model is saved.
 register_checkpoint_conversion_mapping(
     "bert_adapter",
     [

@@ -338,6 +338,7 @@ class RobertaForMaskedLMWithAdapter(RobertaPreTrainedModelWithAdapter):
 
 
 # Checkpoints of RobertaForMaskedLM are read, also where weights stand elsewhere here.
+# With (?!), which matches nothing, the names that they have here are not taken back when a model is saved.
 register_checkpoint_conversion_mapping(
     "roberta_adapted",
     [
