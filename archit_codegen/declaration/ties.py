@@ -9,6 +9,8 @@ from .ir import Node, join
 
 Slot = tuple[int, str]  # a parameter's place: key of its module, name
 Keys = tuple[tuple[str, str], ...]
+# Where all keys look so, transformers takes them for names, and not for patterns; some are patterns all the same.
+SHORT = re.compile(r"^[A-Za-z0-9_\.]+(weight)|(bias)$")
 
 
 def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
@@ -17,13 +19,17 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
     Raises:
         UnsupportedChange: weights are tied, but the config switches all ties off.
     """
-    if live.ties is None or reference.ties is None or _groups(reference) == _groups(live):
+    if live.ties is None or reference.ties is None:
         return None
     before, after = _names(reference), _names(live)
+    if _groups(reference) == _groups(live) and before.keys() == after.keys():
+        return None
     active = live.ties_active
-    kept = [entry for entry in reference.ties if _holds(entry, after) or not (active and _holds(entry, before))]
+    stays = (_holds(entry, after) or not (active and _holds(entry, before)) for entry in reference.ties)
+    fits = (_fits(entry, after) or not _fits(entry, before) for entry in reference.ties)
+    kept = [entry for entry, *kept in zip(reference.ties, stays, fits, strict=True) if all(kept)]
     covered = {name for entry in kept if active for name in _matching(entry[0], after) if _holds(entry, after)}
-    added = [pair for pair in _pairs(live) if pair[0] not in covered]
+    added = [pair for pair in _pairs(reference, live) if pair[0] not in covered]
     if added and not active:
         raise UnsupportedChange(
             join(path, added[0][0]),
@@ -32,7 +38,9 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
             f"Set `{join('model', join(path, 'config'))}.tie_word_embeddings = True` in the surgery.",
         )
     needed = (*kept, *added)
-    return needed if needed != reference.ties else None
+    if needed == reference.ties:
+        return None
+    return _expanded(needed, after) if all(SHORT.match(text) for entry in needed for text in entry) else needed
 
 
 def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
@@ -88,15 +96,16 @@ def _has_parameters(node: Node) -> bool:
 
 
 def _names(node: Node) -> dict[str, int]:
-    """Every parameter path, second paths of shared modules included, with the tensor's key."""
-    return {path: key for path, key, _ in _slots(node, "")}
+    """Every path of a parameter or buffer, second paths of shared modules included, with the tensor's key: what the
+    declared keys are matched with."""
+    return {path: key for path, key, _ in _slots(node, "", buffers=True)}
 
 
-def _slots(node: Node, path: str) -> list[tuple[str, int, Slot]]:
+def _slots(node: Node, path: str, *, buffers: bool = False) -> list[tuple[str, int, Slot]]:
     found: list[tuple[str, int, Slot]] = []
 
     def visit(node: Node, path: str) -> None:
-        for name, fact in node.parameters:
+        for name, fact in (*node.parameters, *(node.buffers if buffers else ())):
             if fact is not None:
                 found.append((join(path, name), fact.key, (node.key, name)))
         for name, child in node.children:
@@ -121,17 +130,40 @@ def _tied(node: Node) -> Iterator[tuple[str, ...]]:
             yield tuple(places.values())
 
 
-def _pairs(live: Node) -> Iterator[tuple[str, str]]:
+def _pairs(reference: Node, live: Node) -> Iterator[tuple[str, str]]:
     """(target, source) for each tie that no model further down declares for itself."""
+    models = dict(_models_below(reference, ""))
     below = {
-        path for prefix, child in _models_below(live, "") for group in _tied(child) for path in _in(prefix, group)
+        join(prefix, path)
+        for prefix, child in _models_below(live, "")
+        for path in _declared(models.get(prefix), child)
     }
     for source, *targets in _tied(live):
         yield from ((target, source) for target in targets if target not in below)
 
 
-def _in(prefix: str, paths: tuple[str, ...]) -> Iterator[str]:
-    return (join(prefix, path) for path in paths[1:])
+def _declared(reference: Node | None, live: Node) -> Iterator[str]:
+    """The targets of ties that a model declares: by its class or, where that says something else, anew."""
+    if reference is None or _groups(reference) != _groups(live):
+        yield from (path for group in _tied(live) for path in group[1:])
+    elif live.ties_active:
+        names = _names(live)
+        yield from (name for entry in live.ties or () if _holds(entry, names) for name in _matching(entry[0], names))
+    for prefix, child in _models_below(live, ""):
+        known = dict(_models_below(reference, "")).get(prefix) if reference is not None else None
+        yield from (join(prefix, path) for path in _declared(known, child))
+
+
+def _expanded(keys: Keys, names: dict[str, int]) -> Keys:
+    """The names that patterns stand for."""
+    found: dict[str, str] = {}
+    for target, source in keys:
+        sources = _matching(source, names)
+        if target in names and source in names:
+            found[target] = source
+        else:
+            found |= {name: sources[i % len(sources)] for i, name in enumerate(_matching(target, names))}
+    return tuple(found.items())
 
 
 def _models_below(node: Node, path: str) -> Iterator[tuple[str, Node]]:
@@ -150,6 +182,12 @@ def _matching(pattern: str, names: dict[str, int]) -> list[str]:
 def _holds(entry: tuple[str, str], names: dict[str, int]) -> bool:
     """Whether what a declared entry ties is tied: sources are cycled over the targets, as transformers does."""
     targets, sources = _matching(entry[0], names), _matching(entry[1], names)
-    if not targets or not sources or len(targets) % len(sources):
-        return False
-    return all(names[target] == names[sources[i % len(sources)]] for i, target in enumerate(targets))
+    return _fits(entry, names) and all(
+        names[target] == names[sources[i % len(sources)]] for i, target in enumerate(targets)
+    )
+
+
+def _fits(entry: tuple[str, str], names: dict[str, int]) -> bool:
+    """Whether transformers takes an entry at all."""
+    targets, sources = _matching(entry[0], names), _matching(entry[1], names)
+    return bool(targets and sources) and len(targets) % len(sources) == 0
