@@ -12,10 +12,16 @@ SMALL = [
     ("beam.BeamModel", "all_layer_classes_changed", REBUILT),
     # `_init_weights` reads the weight of a child that is another module now.
     ("paligemma.PaliGemmaModel", "embedding_wrapped", REBUILT),
+    # One key is left, which is a pattern, and transformers takes it for a name.
+    ("ibert.IBertForMaskedLM", "weights_untied", REBUILT),
+    # What the root declares ties weights inside a model below it.
+    ("grounding_dino.GroundingDinoForObjectDetection", "weights_untied", REBUILT),
     # The native class appends to a list in its config while it builds.
     ("levit.LevitModel", "last_layer_wrapped", NOT_NATIVELY),
 ]
 ON_META = [
+    # Keys are patterns that match buffers as well.
+    ("rt_detr_v2.RTDetrV2ForObjectDetection", "hidden_buffer_added", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
 ]

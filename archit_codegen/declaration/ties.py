@@ -1,6 +1,7 @@
 """Ties from the identity of the live tensors, never from the declared keys alone. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from ..errors import UnsupportedChange
@@ -8,6 +9,8 @@ from .ir import Node, join
 
 Slot = tuple[int, str]  # a parameter's place: key of its module, name
 Keys = tuple[tuple[str, str], ...]
+# Where all keys look so, transformers takes them for names, and not for patterns; some are patterns all the same.
+SHORT = re.compile(r"^[A-Za-z0-9_\.]+(weight)|(bias)$")
 
 
 def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
@@ -16,13 +19,17 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
     Raises:
         UnsupportedChange: weights are tied, but the config switches all ties off.
     """
-    if live.ties is None or reference.ties is None or _groups(reference) == _groups(live):
+    if live.ties is None or reference.ties is None:
         return None
     before, after = _names(reference), _names(live)
+    if _groups(reference) == _groups(live) and before.keys() == after.keys():
+        return None
     active = live.ties_active
-    kept = [entry for entry in reference.ties if _holds(entry, after) or not (active and _holds(entry, before))]
+    stays = (_holds(entry, after) or not (active and _holds(entry, before)) for entry in reference.ties)
+    fits = (_fits(entry, after) or not _fits(entry, before) for entry in reference.ties)
+    kept = [entry for entry, *kept in zip(reference.ties, stays, fits, strict=True) if all(kept)]
     covered = {name for entry in kept if active for name in _matching(entry[0], after) if _holds(entry, after)}
-    added = [pair for pair in _pairs(live) if pair[0] not in covered]
+    added = [pair for pair in _pairs(reference, live) if pair[0] not in covered]
     if added and not active:
         raise UnsupportedChange(
             join(path, added[0][0]),
@@ -31,13 +38,15 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
             f"Set `{join('model', join(path, 'config'))}.tie_word_embeddings = True` in the surgery.",
         )
     needed = (*kept, *added)
-    return needed if needed != reference.ties else None
+    if needed == reference.ties:
+        return None
+    return _expanded(needed, after) if all(SHORT.match(text) for entry in needed for text in entry) else needed
 
 
 def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     """The paths, below a transformers model, of modules that stand at a path before as well, unlike the reference's;
     those inside a model further down are that model's."""
-    if live.ties is None or reference.ties is None or not shares(live):
+    if live.ties is None or reference.ties is None or not sharing(live):
         return ()
     known = set(_repeated(reference, "", set()))
     for prefix, model in _models_below(live, ""):
@@ -45,22 +54,33 @@ def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     return tuple(path for path in _repeated(live, "", set()) if path not in known)
 
 
-def shares(root: Node) -> bool:
-    """Whether a module stands at several paths."""
-    seen: set[int] = set()
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if node.key in seen:
-            return True
-        seen.add(node.key)
-        pending += [child for _, child in node.children if child is not None]
-    return False
+def sharing(root: Node) -> frozenset[int]:
+    """The keys of modules that stand at several paths, and of those that hold one."""
+    times: Counter[int] = Counter()
+
+    def count(node: Node) -> None:
+        times[node.key] += 1
+        if times[node.key] == 1:
+            for _, child in node.children:
+                if child is not None:
+                    count(child)
+
+    def holds(node: Node) -> bool:
+        inside = [holds(child) for _, child in node.children if child is not None]
+        if times[node.key] > 1 or any(inside):
+            found.add(node.key)
+        return node.key in found
+
+    found: set[int] = set()
+    count(root)
+    if any(number > 1 for number in times.values()):
+        holds(root)
+    return frozenset(found)
 
 
 def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:
     for name, child in node.children:
-        if child is None or not _slots(child, ""):
+        if child is None or not _has_parameters(child):
             continue
         here = join(path, name)
         if child.key in seen:
@@ -70,16 +90,22 @@ def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:
             yield from _repeated(child, here, seen)
 
 
+def _has_parameters(node: Node) -> bool:
+    own = any(fact is not None for _, fact in node.parameters)
+    return own or any(child is not None and _has_parameters(child) for _, child in node.children)
+
+
 def _names(node: Node) -> dict[str, int]:
-    """Every parameter path, second paths of shared modules included, with the tensor's key."""
-    return {path: key for path, key, _ in _slots(node, "")}
+    """Every path of a parameter or buffer, second paths of shared modules included, with the tensor's key: what the
+    declared keys are matched with."""
+    return {path: key for path, key, _ in _slots(node, "", buffers=True)}
 
 
-def _slots(node: Node, path: str) -> list[tuple[str, int, Slot]]:
+def _slots(node: Node, path: str, *, buffers: bool = False) -> list[tuple[str, int, Slot]]:
     found: list[tuple[str, int, Slot]] = []
 
     def visit(node: Node, path: str) -> None:
-        for name, fact in node.parameters:
+        for name, fact in (*node.parameters, *(node.buffers if buffers else ())):
             if fact is not None:
                 found.append((join(path, name), fact.key, (node.key, name)))
         for name, child in node.children:
@@ -104,17 +130,40 @@ def _tied(node: Node) -> Iterator[tuple[str, ...]]:
             yield tuple(places.values())
 
 
-def _pairs(live: Node) -> Iterator[tuple[str, str]]:
+def _pairs(reference: Node, live: Node) -> Iterator[tuple[str, str]]:
     """(target, source) for each tie that no model further down declares for itself."""
+    models = dict(_models_below(reference, ""))
     below = {
-        path for prefix, child in _models_below(live, "") for group in _tied(child) for path in _in(prefix, group)
+        join(prefix, path)
+        for prefix, child in _models_below(live, "")
+        for path in _declared(models.get(prefix), child)
     }
     for source, *targets in _tied(live):
         yield from ((target, source) for target in targets if target not in below)
 
 
-def _in(prefix: str, paths: tuple[str, ...]) -> Iterator[str]:
-    return (join(prefix, path) for path in paths[1:])
+def _declared(reference: Node | None, live: Node) -> Iterator[str]:
+    """The targets of ties that a model declares: by its class or, where that says something else, anew."""
+    if reference is None or _groups(reference) != _groups(live):
+        yield from (path for group in _tied(live) for path in group[1:])
+    elif live.ties_active:
+        names = _names(live)
+        yield from (name for entry in live.ties or () if _holds(entry, names) for name in _matching(entry[0], names))
+    for prefix, child in _models_below(live, ""):
+        known = dict(_models_below(reference, "")).get(prefix) if reference is not None else None
+        yield from (join(prefix, path) for path in _declared(known, child))
+
+
+def _expanded(keys: Keys, names: dict[str, int]) -> Keys:
+    """The names that patterns stand for."""
+    found: dict[str, str] = {}
+    for target, source in keys:
+        sources = _matching(source, names)
+        if target in names and source in names:
+            found[target] = source
+        else:
+            found |= {name: sources[i % len(sources)] for i, name in enumerate(_matching(target, names))}
+    return tuple(found.items())
 
 
 def _models_below(node: Node, path: str) -> Iterator[tuple[str, Node]]:
@@ -133,6 +182,12 @@ def _matching(pattern: str, names: dict[str, int]) -> list[str]:
 def _holds(entry: tuple[str, str], names: dict[str, int]) -> bool:
     """Whether what a declared entry ties is tied: sources are cycled over the targets, as transformers does."""
     targets, sources = _matching(entry[0], names), _matching(entry[1], names)
-    if not targets or not sources or len(targets) % len(sources):
-        return False
-    return all(names[target] == names[sources[i % len(sources)]] for i, target in enumerate(targets))
+    return _fits(entry, names) and all(
+        names[target] == names[sources[i % len(sources)]] for i, target in enumerate(targets)
+    )
+
+
+def _fits(entry: tuple[str, str], names: dict[str, int]) -> bool:
+    """Whether transformers takes an entry at all."""
+    targets, sources = _matching(entry[0], names), _matching(entry[1], names)
+    return bool(targets and sources) and len(targets) % len(sources) == 0
