@@ -189,6 +189,27 @@ def test_a_head_of_the_users_own(tmp_path: Path) -> None:
         assert same(model, loaded) and loaded.config.num_labels == 3
 
 
+class Prefixed(tf.RobertaModel):
+    """Its states are not those of the tokens alone."""
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):  # type: ignore[no-untyped-def]
+        outputs = super().forward(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
+        states = outputs.last_hidden_state
+        outputs.last_hidden_state = torch.cat((torch.ones_like(states[:, :2]), states), 1)
+        return outputs
+
+
+@torch.no_grad()
+def test_the_mask_of_a_text_hides_no_states_that_are_not_of_its_tokens() -> None:
+    base = Prefixed(roberta().config).eval()
+    with pytest.raises(archit.InvalidDeclaration, match="one hidden state for each token"):
+        tasks.ForTokenClassification.from_model_and_head_config(base)
+    model = headed("sequence-classification", base, pooling="mean")
+    inputs = text(6, 6)
+    pooled = base(**inputs).last_hidden_state.mean(1)
+    assert torch.allclose(model(**inputs).logits, model.sequence_classifier(pooled), atol=1e-6)
+
+
 SHORTEST = '''
 class {{ class_name }}({{ pretrained }}):
     """Scores of the vocabulary, by the embedding itself."""

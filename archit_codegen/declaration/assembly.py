@@ -18,7 +18,7 @@ from .names import free_globals
 from .ownership import is_user_code
 from .render import render
 from .resolve import Bindings
-from .style import format_text
+from .style import LINE_LENGTH, format_text
 from .usercode import UserCode, collect
 
 
@@ -118,7 +118,7 @@ def _modeling(parts: Parts) -> str:
         "license": parts.license,
         "header": [*parts.header[:1], *parts.notice, *parts.header[1:]],
         "imports": grouped(sort_imports(statements)),
-        "own_imports": list(_own_imports(parts)),
+        "own_imports": list(map(on_lines, _own_imports(parts))),
         "statements": list(parts.statements.values()),
         "classes": parts.texts,
         "declared": parts.declared.__name__,
@@ -258,4 +258,12 @@ def grouped(statements: Sequence[str]) -> list[str]:
     """Import statements with a blank line between the standard library and the rest."""
     standard = [line for line in statements if line.split()[1].partition(".")[0] in sys.stdlib_module_names]
     others = [line for line in statements if line not in standard]
-    return [*standard, *([""] if standard and others else []), *others]
+    return [*map(on_lines, standard), *([""] if standard and others else []), *map(on_lines, others)]
+
+
+def on_lines(statement: str) -> str:
+    """An import, on several lines where it is too long for one."""
+    start, _, names = statement.partition(" import ")
+    if len(statement) <= LINE_LENGTH:
+        return statement
+    return f"{start} import (\n" + "".join(f"    {name},\n" for name in names.split(", ")) + ")"

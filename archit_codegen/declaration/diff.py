@@ -29,7 +29,7 @@ from .distance import align, distance
 from .ir import Construction, Literal, Node, Parametrization, Value, join
 from .slotnames import check_new_names
 from .tensordiff import tensor_changes, whole_dtype
-from .ties import needed_ties, second_paths, shares
+from .ties import needed_ties, second_paths, sharing
 from .training import training_changes
 
 _NONE = Literal("None")
@@ -56,7 +56,7 @@ class _Seen:
     """Where each live module was first met, and as what it was declared there."""
 
     bench: Bench
-    shares: bool  # whether a live module stands at several paths, each of which has to be looked at
+    sharing: frozenset[int]  # live modules in which one stands at several paths, each of which has to be looked at
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
     alike: set[tuple[int, int, str | None]] = field(default_factory=set)  # forms of pairs in which nothing changed
 
@@ -72,7 +72,7 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
         UnsupportedChange: hooks, or state that no source can declare.
         UnknownArguments: nothing tells how a new module was constructed.
     """
-    delta = _modules(reference, live, "", _Seen(bench, shares(live), {live.key: ("", reference.key)}))
+    delta = _modules(reference, live, "", _Seen(bench, sharing(live), {live.key: ("", reference.key)}))
     return replace(delta, edits=(*delta.edits, *training_changes(delta)))
 
 
@@ -154,12 +154,13 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
         yield _replaced(reference, live, path, seen)
         return
     pair = reference.form, live.form, above
-    if pair in seen.alike:
+    alone = live.key not in seen.sharing
+    if alone and pair in seen.alike:
         return
     before = len(seen.first)
     delta = _modules(reference, live, path, seen, above)
     if not delta.edits:
-        if not seen.shares:
+        if alone:
             seen.alike.add(pair)
         return
     if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live, delta)):
@@ -263,6 +264,8 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
 
 
 def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
+    if reference.attributes == live.attributes:
+        return
     before, after = dict(reference.attributes), dict(live.attributes)
     slots = {name for name, _ in (*live.children, *live.parameters, *live.buffers)}
     for name in before:
@@ -274,6 +277,8 @@ def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
 
 
 def _methods(reference: Node, live: Node, path: str) -> Iterator[Change]:
+    if not reference.methods and not live.methods:
+        return
     before = dict(reference.methods)
     for name, code in live.methods:
         if not code.digest.removeprefix("free:"):

@@ -95,7 +95,8 @@ class Emitter:
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, vendor, configs, roots=roots)
         ordered = self._ordered(plan)
         missing = self._missing(ordered)
-        texts = [] if missing else [self._class(variant, plan, names, bindings) for variant in ordered]
+        silent = frozenset() if missing else unlisted(self.bench.live, plan)
+        texts = [] if missing else [self._class(variant, plan, names, bindings, silent) for variant in ordered]
         markers = missing_markers(self.bench.classes, "\n".join(texts))
         if missing := missing or frozenset().union(*markers.values()) - self.forced:
             return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
@@ -234,13 +235,15 @@ class Emitter:
     def _source(self, variant: Variant) -> ClassText:
         return class_text(self.bench.objects[variant.code.key])
 
-    def _class(self, variant: Variant, plan: Plan, names: UsedNames, bindings: Bindings) -> str:
+    def _class(
+        self, variant: Variant, plan: Plan, names: UsedNames, bindings: Bindings, silent: frozenset[str]
+    ) -> str:
         cls = self.bench.objects[variant.code.key]
         source = self._source(variant)
         native = cls.__module__.partition(".")[0] == "torch"
         scope = {"nn": nn} if native else {**module_scope(cls), **closure_scope(cls)}
         check_meanings(variant, scope)
-        renames = self._renames(plan, scope)
+        renames = replace(self._renames(plan, scope), unlisted=silent)
         self.drafts.append(
             ClassDraft(
                 variant,
@@ -289,7 +292,7 @@ class Emitter:
         configs = {} if self.config is None else self.config.by_base
         single = {base.__name__: name for base, name in configs.items() if scope.get(base.__name__) is base}
         package = str(scope.get("__package__") or "")
-        return Renames(present, single, package, documents_any_name(), unlisted(self.bench.live, plan))
+        return Renames(present, single, package, documents_any_name())
 
 
 def _place(path: str, scope: Mapping[str, Any]) -> Place:

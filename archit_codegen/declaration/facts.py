@@ -9,7 +9,7 @@ import functools
 import re
 import types
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -45,6 +45,7 @@ NO_CONFIG_FACT = frozenset((
 KEEP_IN_FLOAT32 = ("_keep_in_fp32_modules", "_keep_in_fp32_modules_strict")
 DEFAULTS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 DEEPEST = 8
+PLAIN = frozenset({type(None), bool, int, str})
 CACHED = re.compile(r"_cached?$")
 
 
@@ -76,7 +77,7 @@ class Reader:
 
     def read(self) -> Facts:
         # Every module is named first, since an attribute may refer to a module that comes later.
-        found = list(paths(self.root))
+        found = paths(self.root)
         for path, module in found:
             self.modules.setdefault(id(module), path)
         return {path: self.of_path(path, module) for path, module in found}
@@ -85,30 +86,31 @@ class Reader:
         first = self.modules[id(module)]
         if first != path:
             return {"module": f"the module at {first or '<root>'}"}
-        return dict(self.of_module(path, module))
+        return self.of_module(path, module)
 
-    def of_module(self, path: str, module: nn.Module) -> Iterator[tuple[str, object]]:
-        yield "class", self.class_name(module)
-        yield "list of children", tuple(n if child is not None else f"{n}=None" for n, child in children(module))
-        yield "list of parameters", tuple(module._parameters)
-        yield "list of buffers", tuple(module._buffers)
-        yield from self.of_tensors(path, module)
-        yield from self.of_attributes(module)
+    def of_module(self, path: str, module: nn.Module) -> dict[str, object]:
+        found: dict[str, object] = {
+            "class": (name := self.class_name(module)),
+            # `named_children()` hides None
+            "list of children": tuple([n if m is not None else f"{n}=None" for n, m in module._modules.items()]),
+            "list of parameters": tuple(module._parameters),
+            "list of buffers": tuple(module._buffers),
+            "in _no_split_modules": type(module).__name__ in self.unsplit,
+        }
+        for slot, parameter in module._parameters.items():
+            found[f"parameter {slot}"] = self.tensor(f"{path}.{slot}", parameter)
+        for slot, buffer in module._buffers.items():
+            kept = {"persistent": slot not in module._non_persistent_buffers_set}
+            described = self.tensor(f"{path}.{slot}", buffer)
+            found[f"buffer {slot}"] = described | kept if isinstance(described, dict) else described
+        found.update((slot, self.value(value, ())) for slot, value in sorted(attributes(module).items()))
         for kind, label in HOOKS.items():
             hooks = getattr(module, kind, None) or {}
             if named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook)):
-                yield label, named
-        if self.class_name(module).startswith("torch."):
-            yield "representation", module.extra_repr()
-        yield "in _no_split_modules", type(module).__name__ in self.unsplit
-
-    def of_tensors(self, path: str, module: nn.Module) -> Iterator[tuple[str, object]]:
-        for name, parameter in module._parameters.items():
-            yield f"parameter {name}", self.tensor(f"{path}.{name}", parameter)
-        for name, buffer in module._buffers.items():
-            kept = {"persistent": name not in module._non_persistent_buffers_set}
-            described = self.tensor(f"{path}.{name}", buffer)
-            yield f"buffer {name}", described | kept if isinstance(described, dict) else described
+                found[label] = named
+        if name.startswith("torch."):
+            found["representation"] = module.extra_repr()
+        return found
 
     def tensor(self, path: str, tensor: torch.Tensor | None) -> object:
         if tensor is None:
@@ -125,12 +127,10 @@ class Reader:
     def dtype(self, dtype: torch.dtype) -> str:
         return "the model's" if dtype == self.default else str(dtype)
 
-    def of_attributes(self, module: nn.Module) -> Iterator[tuple[str, object]]:
-        for name, value in sorted(attributes(module).items()):
-            yield name, self.value(value, ())
-
     def value(self, value: object, outer: tuple[int, ...]) -> object:
         """The fact of any value; containers recurse, and what contains itself is cut off there."""
+        if type(value) in PLAIN:
+            return value
         if isinstance(value, Enum):  # its class may be a copy
             return ("member", value.name, self.value(value.value, outer))
         if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
@@ -174,16 +174,18 @@ class Reader:
         return self.configs[id(config)]
 
 
-def paths(module: nn.Module, path: str = "", above: tuple[int, ...] = ()) -> Iterator[tuple[str, nn.Module]]:
+def paths(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """Every path to every module: `named_modules()` hides the second path of a shared one."""
-    yield path, module
-    for name, child in module._modules.items():
-        if child is not None and id(child) not in above:
-            yield from paths(child, f"{path}.{name}".lstrip("."), (*above, id(module)))
+    found: list[tuple[str, nn.Module]] = []
 
+    def visit(module: nn.Module, path: str, above: tuple[int, ...]) -> None:
+        found.append((path, module))
+        for name, child in module._modules.items():
+            if child is not None and id(child) not in above:
+                visit(child, f"{path}.{name}".lstrip("."), (*above, id(module)))
 
-def children(module: nn.Module) -> list[tuple[str, nn.Module | None]]:
-    return list(module._modules.items())  # `named_children()` hides None
+    visit(root, "", ())
+    return found
 
 
 def attributes(module: nn.Module) -> dict[str, object]:
@@ -206,8 +208,9 @@ def is_method(module: nn.Module, name: str, value: object) -> bool:
 
 def default_dtype(root: nn.Module) -> torch.dtype:
     """The floating dtype most tensors of the model have; torch's default where it has none."""
-    tensors = [*root.parameters(), *root.buffers()]
-    counts = Counter(tensor.dtype for tensor in tensors if tensor.dtype in DEFAULTS)
+    slots = [slot for module in root.modules() for slot in (module._parameters, module._buffers)]
+    tensors = {id(tensor): tensor for slot in slots for tensor in slot.values() if tensor is not None}
+    counts = Counter(tensor.dtype for tensor in tensors.values() if tensor.dtype in DEFAULTS)
     return counts.most_common(1)[0][0] if counts else torch.get_default_dtype()
 
 

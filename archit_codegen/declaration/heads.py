@@ -135,6 +135,7 @@ def values(name: str, own: OwnHead | None, facts: BaseFacts, names: BaseNames) -
         "passed": [(name, kind) for name, kind in facts.passed if name not in CACHED],
         "cached": facts.passed,
         "passes_mask": facts.passes_mask,
+        "mask_of_states": "None" if facts.by_token is False else "attention_mask",
         "decoder_start": facts.decoder_start and f"self.{facts.decoder_start}",
         "takes_embeddings": any(name == "inputs_embeds" for name, _ in facts.passed),
         "hidden_size": facts.hidden_size,

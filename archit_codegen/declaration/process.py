@@ -154,6 +154,8 @@ _as_declared: Remembered[bool] = Remembered()
 
 
 def _patched(cls: type) -> Mapping[str, FunctionType]:
+    if _as_declared.seen(cls):
+        return {}
     if is_user_code(cls):
         return {}  # the text of a user's class is compared with its code when it is read
     members = [value for value in list(vars(cls).values()) if isinstance(value, MEMBERS)]

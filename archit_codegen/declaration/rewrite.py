@@ -29,7 +29,7 @@ from .rewrite_body import (
     set_class_attribute,
 )
 from .rewrite_guards import guarded
-from .rewrite_names import Renames, follow_names, followed_words
+from .rewrite_names import TABLES, Renames, follow_names, followed_names
 from .rewrite_sites import SiteRewriter
 from .source import ClassText
 
@@ -56,16 +56,22 @@ def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
         elif isinstance(edit, ClassAttribute):
             new = set_class_attribute(new, edit)
     new = follow_names(new, variant, renames)
-    return part.restored(cst.Module([new.with_changes(leading_lines=[])]).code)
+    text = part.restored(cst.Module([new.with_changes(leading_lines=[])]).code)
+    if part.stub in text:
+        raise UnplacedEdit(f"{source.node.name}: what was left out has no place")
+    return text
 
 
 def _wanted(variant: Variant, renames: Renames) -> Wanted:
     methods: dict[str, set[str]] = {name: set() for edit in variant.edits for name in _edited(edit)}
     assigned = {edit.name for edit in variant.edits if isinstance(edit, Assign)}
     methods.get(INIT, set()).update(f"self.{name}" for name in assigned)
+    if any(isinstance(edit, Guard) for edit in variant.edits):
+        methods[INIT_WEIGHTS].add("")  # all of it, since what is guarded is indented anew
     sites = [edit.site for edit in variant.edits if isinstance(edit, SiteEdit | LoopEdit)]
     lines = {(site.line, site.end_line) for site in sites}
-    return Wanted(followed_words(variant, renames), methods, lines)
+    attributes = {edit.name for edit in variant.edits if isinstance(edit, ClassAttribute)} | TABLES
+    return Wanted(followed_names(variant, renames), bool(renames.package), methods, lines, attributes)
 
 
 def _edited(edit: SourceEdit) -> Iterator[str]:

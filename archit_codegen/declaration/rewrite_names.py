@@ -7,7 +7,9 @@ import libcst as cst
 
 from .edits import Constructs, Variant
 
-RECORDED, UNSPLIT = TABLES = "_can_record_outputs", "_no_split_modules"
+RECORDED, UNSPLIT = "_can_record_outputs", "_no_split_modules"
+
+TABLES = frozenset({RECORDED, UNSPLIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,10 @@ class Renames:
     unlisted: frozenset[str] = frozenset()
 
 
-def followed_words(variant: Variant, renames: Renames) -> frozenset[str]:
-    """Where none of these stands, nothing follows."""
-    constructs = {edit.old for edit in variant.edits if isinstance(edit, Constructs)}
-    relative = {"import"} if renames.package else set()
-    return frozenset({*renames.present, *renames.single, *constructs, *relative, variant.origin.name, *TABLES})
+def followed_names(variant: Variant, renames: Renames) -> frozenset[str]:
+    """A statement of a method that uses none of these, and has no relative import, stays as it is."""
+    constructs = {edit.old for edit in variant.edits if isinstance(edit, Constructs) and edit.new != edit.old}
+    return frozenset({*renames.present, *renames.single, *constructs, variant.origin.name})
 
 
 def follow_names(node: cst.ClassDef, variant: Variant, renames: Renames) -> cst.ClassDef:

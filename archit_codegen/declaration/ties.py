@@ -1,6 +1,7 @@
 """Ties from the identity of the live tensors, never from the declared keys alone. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from ..errors import UnsupportedChange
@@ -45,7 +46,7 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
 def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     """The paths, below a transformers model, of modules that stand at a path before as well, unlike the reference's;
     those inside a model further down are that model's."""
-    if live.ties is None or reference.ties is None or not shares(live):
+    if live.ties is None or reference.ties is None or not sharing(live):
         return ()
     known = set(_repeated(reference, "", set()))
     for prefix, model in _models_below(live, ""):
@@ -53,22 +54,33 @@ def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     return tuple(path for path in _repeated(live, "", set()) if path not in known)
 
 
-def shares(root: Node) -> bool:
-    """Whether a module stands at several paths."""
-    seen: set[int] = set()
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if node.key in seen:
-            return True
-        seen.add(node.key)
-        pending += [child for _, child in node.children if child is not None]
-    return False
+def sharing(root: Node) -> frozenset[int]:
+    """The keys of modules that stand at several paths, and of those that hold one."""
+    times: Counter[int] = Counter()
+
+    def count(node: Node) -> None:
+        times[node.key] += 1
+        if times[node.key] == 1:
+            for _, child in node.children:
+                if child is not None:
+                    count(child)
+
+    def holds(node: Node) -> bool:
+        inside = [holds(child) for _, child in node.children if child is not None]
+        if times[node.key] > 1 or any(inside):
+            found.add(node.key)
+        return node.key in found
+
+    found: set[int] = set()
+    count(root)
+    if any(number > 1 for number in times.values()):
+        holds(root)
+    return frozenset(found)
 
 
 def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:
     for name, child in node.children:
-        if child is None or not _slots(child, ""):
+        if child is None or not _has_parameters(child):
             continue
         here = join(path, name)
         if child.key in seen:
@@ -76,6 +88,11 @@ def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:
         else:
             seen.add(child.key)
             yield from _repeated(child, here, seen)
+
+
+def _has_parameters(node: Node) -> bool:
+    own = any(fact is not None for _, fact in node.parameters)
+    return own or any(child is not None and _has_parameters(child) for _, child in node.children)
 
 
 def _names(node: Node) -> dict[str, int]:

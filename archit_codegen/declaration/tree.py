@@ -233,7 +233,9 @@ def kind_of(cls: type) -> str:
 
 def default_dtype(root: nn.Module) -> torch.dtype:
     """The most common floating dtype of the parameters: the dtype of the whole model."""
-    counts = Counter(p.dtype for p in root.parameters() if p.dtype.is_floating_point)
+    slots = [module._parameters.values() for module in root.modules()]
+    parameters = {id(tensor): tensor for tensors in slots for tensor in tensors if tensor is not None}
+    counts = Counter(p.dtype for p in parameters.values() if p.dtype.is_floating_point)
     return counts.most_common(1)[0][0] if counts else torch.float32
 
 

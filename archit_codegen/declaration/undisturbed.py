@@ -46,7 +46,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
         for module, state, inner in states:
             put_back(vars(module), state)
             for container, content in inner:
-                refill(container, content)
+                if container or content:
+                    refill(container, content)
         for config, values in configs:
             put_back(vars(config), values)
         for parameter, gradient in gradients:

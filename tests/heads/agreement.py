@@ -39,6 +39,8 @@ def agreements(base: Base) -> Iterator[Cell]:
 
 
 def agreement(native_class: type[PreTrainedModel], config: Any, task: str) -> tuple[str, str]:
+    if not isinstance(config, native_class.config_class):
+        config = config.get_text_config()  # a class for the text alone
     config.problem_type = "single_label_classification"
     if task == "question-answering":
         config.num_labels = 2  # of some classes, the width of their head

@@ -89,7 +89,19 @@ CARE: Mapping[str, Mapping[str, Any]] = {
     "esm": {"vocab_size": 33, "pad_token_id": 1, "mask_token_id": 32},
     # what is large and does not shrink with the rest
     "blt": {"use_cache": False},
-    "ernie4_5_vl_moe": below(**TINY, moe_intermediate_size=[512, 512], moe_num_experts=4, moe_k=2),
+    "ernie4_5_vl_moe": {
+        **below(
+            **sections(22, 22, 20),
+            hidden_size=256,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            intermediate_size=256,
+            moe_intermediate_size=[64, 64],
+            moe_num_experts=4,
+            moe_k=2,
+        ),
+        "vision_config": {"hidden_size": 64, "num_heads": 4, "intermediate_size": 64, "depth": 2},
+    },
     "granite4_vision": {"deepstack_layer_map": [], "spatial_target_layers": [], "downsample_rate": "2/4"},
     "inkling_mm_model": {"vision_config": {"patch_size": 4}},
     "janus": {"vq_config": {"base_channels": 256}},

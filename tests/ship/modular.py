@@ -1,7 +1,6 @@
-"""`python -m tests.ship.modular UTILS`: what the modular files expand to, written to `docs/modular.md`.
+"""`python -m tests.ship.modular UTILS [CASE ...]`: what the modular files expand to, written to `docs/modular.md`.
 
-``UTILS`` is the folder `utils` of a checkout of transformers, whose converter is in no wheel. Where it is not given,
-the column of the converter stays as it is.
+``UTILS`` is the folder `utils` of a checkout of transformers, whose converter is in no wheel.
 """
 
 import ast
@@ -9,7 +8,7 @@ import importlib
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,35 +27,38 @@ full classes are compared with: modules and attributes of the tree, names and va
 hidden states and attentions, and again after saving and loading (`tests/judge.py`; `tests/ship/test_vendor.py` does it
 in `make ship`). Beyond that, each file is judged as text against the full classes whenever a package is made.
 
-The last column is transformers' own converter. It writes a file for the repository of transformers, where a model is
-named by a prefix, so that the names of the classes were first written in that style (`BertLayerWithAdapter` as
-`BertAdapterLayer`), the declared class left as the only base class, and an empty subclass put in for each class that
-is used as it is (`class BertAdapterEmbeddings(BertEmbeddings): pass`); afterwards the names were written back. What it
-wrote was compared in the same way. Where it says otherwise: the converter makes one class of each, and cannot keep a
-changed layer beside an unchanged one; it looks for one config, by the name of the model; or it puts a class before
-its base class.
+The last column is transformers' own converter, of the development version 5.16. It writes a file for the repository of
+transformers, where a model is named by a prefix, so that the names of the classes were first written in that style
+(`BertLayerWithAdapter` as `BertAdapterLayer`), imports from transformers as relative ones, the declared class left as
+the only base class, and an empty subclass put in for each class that is used as it is
+(`class BertAdapterEmbeddings(BertEmbeddings): pass`); afterwards the names were written back. What it wrote was
+compared in the same way. Where it says otherwise, the converter makes one class of each, and cannot keep a changed
+layer beside an unchanged one; or looks for one config, by the name of the model; or puts a class before its base.
+
+`python -m tests.ship.modular UTILS` writes this page, with the converter in the folder `utils` of a checkout.
 
 | surgery | lines, full | lines, modular | its classes build the live model | so do those that the converter writes |
 |---|--:|--:|---|---|
 """
 
 
-def main(utils: str | None) -> None:
-    known = dict(re.findall(r"(?m)^\| (\w+) \|.*\| ([^|]+) \|$", PAGE.read_text())) if PAGE.exists() else {}
-    rows = []
+def main(utils: str, *only: str) -> None:
+    rows = re.findall(r"(?m)^\| (\w+) \| (\d.*\n)", PAGE.read_text()) if PAGE.exists() else []
+    known = {case: f"| {case} | {rest}" for case, rest in rows if only and case not in only}
     for case in CASES:
-        rows.append(row(case, utils, known))
-        PAGE.write_text(HEAD + "".join(rows))
+        if case not in known:
+            known[case] = row(case, utils)
+        PAGE.write_text(HEAD + "".join(known[case] for case in CASES if case in known))
 
 
-def row(case: str, utils: str | None, known: Mapping[str, str]) -> str:
+def row(case: str, utils: str) -> str:
     model, live = MODELS[case], live_model(case)
     package = archit.compile_model(
         live, name=model.name, suffix=model.suffix, inputs=inputs_for(live), vendor="modular"
     )
     full, modular = (package.files[f"{model.name}/{kind}_{model.name}.py"] for kind in ("modeling", "modular"))
     ours = verdict(lambda: modular, case, package)
-    theirs = known[case] if utils is None else verdict(lambda: converted(modular, case, utils), case, package)
+    theirs = verdict(lambda: converted(modular, case, utils), case, package)
     return f"| {case} | {len(full.splitlines())} | {len(modular.splitlines())} | {ours} | {theirs} |\n"
 
 
@@ -67,7 +69,7 @@ def verdict(text: Callable[[], str], case: str, package: archit.Package) -> str:
         files = {**package.files, f"{name}/modeling_{name}.py": text()}
         judge(live, replace(package, files=files), inputs_for(live))
     except Exception as error:  # of the converter, of the file that it wrote, or of the judge
-        said = " ".join(str(error).split()).replace("|", "/")
+        said = re.sub(r"_archit_codegen_package_\d+\.", "", " ".join(str(error).split()).replace("|", "/"))
         cause = re.search(r"importing it raises ([^()]*)", said)
         return f"no: `{(cause[1] if cause else said)[:100].strip()}`"
     return "yes"
@@ -97,6 +99,7 @@ def with_prefix(text: str, before: str, after: str, suffix: str) -> str:
     bases = rf"(?m)^class {before}(\w*?){suffix}(\d*)\({before}\w*{suffix}\d*, ({before}\w+)\):"
     text = re.sub(bases, rf"class {before}\1{suffix}\2(\3):", text)
     text = re.sub(rf"\b{before}(\w*?){suffix}(\d*)\b", rf"{after}\1\2", text)
+    text = re.sub(r"(?m)^from transformers import", "from ... import", text)
     tree = ast.parse(text)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     taken = {node.name for node in classes} | {ast.unparse(base) for node in classes for base in node.bases}
@@ -111,4 +114,4 @@ def with_prefix(text: str, before: str, after: str, suffix: str) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else None)
+    main(*sys.argv[1:])
