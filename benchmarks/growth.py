@@ -20,7 +20,7 @@ DEPTHS = (4, 8, 16, 32, 64, 128, 256, 512)
 CHANGED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 PARAMETERS = (1e7, 1e8, 1e9, 1e10, 1e11, 1.7e12)
 DEEPEST = 512
-ROUNDS, ROUNDS_OF_MANY, MANY = 3, 1, 64
+ROUNDS, ROUNDS_OF_MANY, MANY = 5, 1, 64
 Point = dict[str, float]
 
 
@@ -68,7 +68,8 @@ def point(live: nn.Module, rounds: int) -> Point:
         "plain": lambda: compile_model(live, name=NAME, suffix=SUFFIX, validation=False),
         "proved": lambda: compile_model(live, name=NAME, suffix=SUFFIX),
     }
-    taken = {name: statistics.median(times) for name, times in in_turns(works, rounds, forget_texts).items()}
+    # The least of each: points are not measured in turns, and whatever else the machine does only adds.
+    taken = {name: min(times) for name, times in in_turns(works, rounds, forget_texts).items()}
     return {name: taken[name] - taken["build"] for name in ("plain", "proved")}
 
 

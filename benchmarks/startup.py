@@ -67,6 +67,7 @@ def jobs(models: int = MODELS) -> dict[str, float]:
         imports = measured(COMPILER, root)
         one, two = (measured(["-c", ENTRY, "generate", "--force", "--jobs", count], root) for count in "12")
     return {
+        "models": models,
         "elapsed": (one.elapsed - imports.elapsed) / (two.elapsed - imports.elapsed),
         "processor": (one.processor - imports.processor) / (two.processor - imports.processor),
     }
