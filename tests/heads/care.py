@@ -50,6 +50,8 @@ CARE: Mapping[str, Mapping[str, Any]] = {
     "granitemoehybrid": {"layer_types": HALF * 16},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1, "use_mamba_kernels": False},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
+    "qwen3_next": {"layer_types": HALF * 24},
+    "recurrent_gemma": {"block_types": ["recurrent", "attention"]},
     # experts
     "deepseek_ocr2": below(**EXPERTS, mlp_layer_types=["dense", "sparse"] * 16),
     "deepseek_v2": {**EXPERTS, "topk_group": 1, "n_group": 1},
