@@ -104,9 +104,10 @@ class Reader:
             described = self.tensor(f"{path}.{slot}", buffer)
             found[f"buffer {slot}"] = described | kept if isinstance(described, dict) else described
         found.update((slot, self.value(value, ())) for slot, value in sorted(attributes(module).items()))
+        state = vars(module)
         for kind, label in HOOKS.items():
-            hooks = getattr(module, kind, None) or {}
-            if named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook)):
+            hooks = state.get(kind)
+            if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook))):
                 found[label] = named
         if name.startswith("torch."):
             found["representation"] = module.extra_repr()
