@@ -134,9 +134,17 @@ class _Method:
             if run:
                 yield run
                 run = []
-            yield from self.runs(node)
+            if not self._is_tested(node):
+                yield from self.runs(node)
         if run:
             yield run
+
+    def _is_tested(self, node: ast.stmt) -> bool:
+        """Whether a condition says what is edited: then all that depends on it may be indented anew."""
+        if not isinstance(node, ast.If):
+            return False
+        test = "\n".join(self.lines[node.lineno - self.source.line : _last_line(node.test) - self.source.line + 1])
+        return any(own in test for own in self.wanted.methods.get(self.name, ()))
 
 
 def _blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
@@ -163,5 +171,5 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
-def _last_line(node: ast.stmt) -> int:
+def _last_line(node: ast.stmt | ast.expr) -> int:
     return node.end_lineno or node.lineno

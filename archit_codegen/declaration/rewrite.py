@@ -66,8 +66,8 @@ def _wanted(variant: Variant, renames: Renames) -> Wanted:
     methods: dict[str, set[str]] = {name: set() for edit in variant.edits for name in _edited(edit)}
     assigned = {edit.name for edit in variant.edits if isinstance(edit, Assign)}
     methods.get(INIT, set()).update(f"self.{name}" for name in assigned)
-    if any(isinstance(edit, Guard) for edit in variant.edits):
-        methods[INIT_WEIGHTS].add("")  # all of it, since what is guarded is indented anew
+    guards = [edit for edit in variant.edits if isinstance(edit, Guard)]
+    methods.get(INIT_WEIGHTS, set()).update(f".{guard.holder}.{guard.name}" for guard in guards)
     sites = [edit.site for edit in variant.edits if isinstance(edit, SiteEdit | LoopEdit)]
     lines = {(site.line, site.end_line) for site in sites}
     attributes = {edit.name for edit in variant.edits if isinstance(edit, ClassAttribute)} | TABLES
