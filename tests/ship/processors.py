@@ -12,12 +12,13 @@ SUFFIX = "ToShip"
 WORDS = ["<s>", "<pad>", "</s>", "<mask>", *(f"t{index}" for index in range(4, 61))]
 GREEDY = {"do_sample": False, "max_new_tokens": 4}
 LABELS = {"candidate_labels": ["t4 t5", "t6"], "hypothesis_template": "{}"}
-# That for speech asks for the model type "whisper" and has other steps for other types: a note says so.
+SPEECH = "seq2seq_whisper"  # the steps that the pipeline takes by itself for the model type "whisper" alone
 PIPELINES: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "roberta": ("fill-mask", "t4 t5 <mask> t9", {}),
     "llama": ("text-generation", "t4 t5 t6", GREEDY),
     "mixtral": ("text-generation", "t4 t5 t6", GREEDY),
     "clip": ("zero-shot-image-classification", None, LABELS),
+    "whisper": ("automatic-speech-recognition", None, {"generate_kwargs": {"max_new_tokens": 6}}),
 }
 
 
@@ -32,6 +33,9 @@ def tokenizer() -> Any:
 
 def processors(name: str) -> dict[str, Any]:
     """What a pipeline is given, by the name of the argument."""
+    if name == "whisper":
+        extractor = tf.WhisperFeatureExtractor(feature_size=8, chunk_length=1)
+        return {"tokenizer": speech_tokenizer(), "feature_extractor": extractor}
     found = {"tokenizer": tokenizer()}
     if name == "clip":
         found["image_processor"] = tf.CLIPImageProcessorPil(size={"shortest_edge": 12}, crop_size=12)
@@ -59,7 +63,22 @@ def piped(model: Any, name: str, **more: Any) -> Any:
     if name not in PIPELINES:
         return None
     task, given, arguments = PIPELINES[name]
-    return tf.pipeline(task, model=model, **more)(picture() if name == "clip" else given, **arguments)
+    pipeline = tf.pipeline(task, model=model, **more)
+    if name == "whisper":
+        pipeline.type = SPEECH  # as README says; of the live model it is that already
+    return pipeline({"clip": picture, "whisper": sound}.get(name, lambda: given)(), **arguments)
+
+
+def speech_tokenizer() -> Any:
+    """One that decodes what Whisper says: letters, then the marks; what comes after them would be times."""
+    marks = ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>", "<|endoftext|>"]
+    letters = [chr(code) for code in range(33, 33 + len(WORDS) - len(marks))]
+    vocabulary = {word: index for index, word in enumerate([*letters, *marks])}
+    return tf.WhisperTokenizer(vocab=vocabulary, merges=[], additional_special_tokens=marks)
+
+
+def sound() -> Any:
+    return np.sin(np.arange(16_000) / 20).astype(np.float32)
 
 
 def picture() -> Any:

@@ -174,7 +174,7 @@ def test_shards_devices_and_precision(imported: dict[str, Any], made: dict[str, 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_config_of_the_declared_class_builds_it(imported: dict[str, Any], name: str) -> None:
     assert imported[name]["old config"]
-    assert imported[name]["tokens"] == [4, 5]
+    assert imported[name]["tokens"] == processors.processors(name)["tokenizer"]("t4 t5")["input_ids"]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -183,12 +183,15 @@ def test_a_pipeline_says_what_it_says_of_the_live_model(
 ) -> None:
     live = made[name]["live"]
     tasks = processors.tasks(type(live))
-    if name not in processors.PIPELINES:
+    if name == "whisper":
         told = "transformers.pipelines.automatic_speech_recognition asks for the model type whisper:"
-        assert tasks == [] or any(note.startswith(told) for note in made[name]["notes"])
+        assert any(note.startswith(told) for note in made[name]["notes"])
+    if name not in processors.PIPELINES:
+        assert tasks == []
     else:
         assert processors.PIPELINES[name][0] in tasks
         expected = processors.piped(live, name, **processors.processors(name))
+        assert name != "whisper" or expected["text"]
         assert imported[name]["pipeline"] == remote[name]["pipeline"] == expected
 
 
