@@ -96,11 +96,19 @@ def divided(base: Base, model: PreTrainedModel) -> tuple[list[str], PreTrainedMo
     can say so, another, whose tokens see only those before them."""
     others = [task for task in TASKS if task != CAUSAL]
     if getattr(model.config, "is_decoder", None) is not False:
-        is_causal = not no_states(model) and base_facts(model, inputs_of(model.config)).causal is not False
-        return [*others, CAUSAL] if is_causal else others, model
+        return [*others, CAUSAL] if is_causal(model) else others, model
     config = small_config(base.cls)
     config.is_decoder = True
     return others, small_model(base.cls, config)
+
+
+def is_causal(model: PreTrainedModel) -> bool:
+    """Whether tokens may see only those before them; not where the model gives nothing for a text, which each task
+    says by itself."""
+    try:
+        return not no_states(model) and base_facts(model, inputs_of(model.config)).causal is not False
+    except archit.ArchitError:
+        return False
 
 
 def tried(base: Base, model: PreTrainedModel, tasks: list[str]) -> list[tuple[str, str]]:
