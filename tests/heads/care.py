@@ -52,6 +52,8 @@ CARE: Mapping[str, Mapping[str, Any]] = {
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
     "qwen3_next": {"layer_types": HALF * 24},
     "recurrent_gemma": {"block_types": ["recurrent", "attention"]},
+    # heads in four groups, one for each of the devices that it was trained on
+    "codegen": {"n_head": 4, "n_embd": 64, "rotary_dim": 8},
     # experts
     "deepseek_ocr2": below(**EXPERTS, mlp_layer_types=["dense", "sparse"] * 16),
     "deepseek_v2": {**EXPERTS, "topk_group": 1, "n_group": 1},
