@@ -52,7 +52,8 @@ CARE: Mapping[str, Mapping[str, Any]] = {
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
     "qwen3_next": {"layer_types": HALF * 24},
     "recurrent_gemma": {"block_types": ["recurrent", "attention"]},
-    # heads in four groups, one for each of the devices that it was trained on
+    # heads: of keys no more than of queries, and in four groups, one for each device that trained it
+    "paligemma": below(num_attention_heads=4, num_key_value_heads=1),
     "codegen": {"n_head": 4, "n_embd": 64, "rotary_dim": 8},
     # experts
     "deepseek_ocr2": below(**EXPERTS, mlp_layer_types=["dense", "sparse"] * 16),
