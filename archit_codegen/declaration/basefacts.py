@@ -145,7 +145,7 @@ def run_on_text(base: PreTrainedModel, given: Mapping[str, Any]) -> tuple[Any, s
     the text by itself. Raises what the model raises."""
     try:
         return _run(base, given), None
-    except Exception:
+    except Exception:  # whatever it raises: with the text given to its decoder it may run
         start = _first(base.config, STARTS, int)
         if start is None or "decoder_input_ids" not in inspect.signature(type(base).forward).parameters:
             raise
@@ -161,7 +161,7 @@ def _outputs(base: PreTrainedModel, given: Mapping[str, Any]) -> tuple[Any, str 
     """What the model gives for a small input and the start token of its decoder, or why that is not known."""
     try:
         found, start = run_on_text(base, given)
-    except Exception as error:
+    except Exception as error:  # a model's forward may raise anything
         if any(parameter.is_meta for parameter in base.parameters()):
             what = f"the width of the hidden states of {type(base).__name__} was not measured"
             return None, None, f"{what}: it does not run on the meta device"

@@ -51,7 +51,7 @@ def _reread(config: PreTrainedConfig) -> str | None:
         with tempfile.TemporaryDirectory(prefix="archit_codegen_") as directory:
             config.save_pretrained(directory)
             return config_difference(config, type(config).from_pretrained(directory))
-    except Exception as error:
+    except Exception as error:  # config classes validate as they like; both classes are asked, and compared
         return f"its config raises {one_line(error)}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .source import ClassText
-from .sourcefile import DEFINITIONS
+from .sourcefile import first_line
 
 POST_INIT = "post_init"  # what stands after it decides where new statements go
 INDENT = 4  # that of emitted text, to which edited statements are set
@@ -70,7 +70,7 @@ def excerpt(source: ClassText, wanted: Wanted) -> Excerpt:
     kept: list[str] = []
     done = 0
     for part in _unwanted(source, lines, wanted):
-        start, end = _first_line(part[0]) - source.line, _last_line(part[-1]) - source.line + 1
+        start, end = first_line(part[0]) - source.line, _last_line(part[-1]) - source.line + 1
         name = f"{stub}{len(left_out)}"
         method = isinstance(part[0], ast.FunctionDef) and part[0] in source.node.body
         line = " " * (part[0].col_offset - source.indent) + (f"def {name}(): ..." if method else name)
@@ -157,18 +157,13 @@ def _blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 def _on_lines_of_their_own(owner: ast.stmt, block: list[ast.stmt]) -> set[ast.stmt]:
     """Statements of a block that are indented as emitted text is; `elif` is none."""
-    shared = {one for pair in pairwise(block) if _last_line(pair[0]) >= _first_line(pair[1]) for one in pair}
+    shared = {one for pair in pairwise(block) if _last_line(pair[0]) >= first_line(pair[1]) for one in pair}
     indented = {node for node in block if node.col_offset == owner.col_offset + INDENT}
-    return {node for node in indented - shared if _first_line(node) > owner.lineno}
+    return {node for node in indented - shared if first_line(node) > owner.lineno}
 
 
 def _text(source: ClassText, lines: list[str], node: ast.stmt) -> str:
-    return "\n".join(lines[_first_line(node) - source.line : _last_line(node) - source.line + 1])
-
-
-def _first_line(node: ast.stmt) -> int:
-    decorators = node.decorator_list if isinstance(node, DEFINITIONS) else ()
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    return "\n".join(lines[first_line(node) - source.line : _last_line(node) - source.line + 1])
 
 
 def _last_line(node: ast.stmt | ast.expr) -> int:

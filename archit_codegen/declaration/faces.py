@@ -112,7 +112,7 @@ def plain_call(call: Call) -> tuple[object, ...] | None:
 
 def _plain(value: object) -> tuple[type, object] | None:
     kind = type(value)
-    if kind in PLAIN or (kind is tuple and all(type(item) is int for item in value)):  # type: ignore[attr-defined]
+    if kind in PLAIN or (kind is tuple and all(type(item) is int for item in value)):  # type: ignore[attr-defined]  # a tuple, by its kind
         return kind, value
     if isinstance(value, float):
         return (kind, value.hex()) if kind is float else None  # zero has two signs

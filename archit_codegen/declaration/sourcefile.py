@@ -156,9 +156,10 @@ def source_of_code(code: CodeType) -> SourceFile | None:
     return source_file(code.co_filename, flags)
 
 
-def first_line(node: Definition) -> int:
+def first_line(node: ast.stmt) -> int:
     """The line of the first decorator, else of the statement."""
-    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    decorators = node.decorator_list if isinstance(node, DEFINITIONS) else ()
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 def cells() -> list[str]:

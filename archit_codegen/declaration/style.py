@@ -9,13 +9,14 @@ from itertools import pairwise
 import black
 from black.mode import TargetVersion
 
+from .sourcefile import DEFINITIONS, first_line
+
 LINE_LENGTH = 119  # transformers' own
 # The versions of Python that transformers runs on. Black would infer them, from each piece another answer.
 PYTHONS = {version for version in TargetVersion if version.value >= TargetVersion.PY310.value}
 MODE = black.Mode(target_versions=PYTHONS, line_length=LINE_LENGTH)
 # A decorator with one text of several lines, around which black closes the brackets.
 OPEN_BRACKETS = re.compile(r'\A((?:@[\w.]+\n)*@[\w.]+\()\n {4}((?:\w+=)?"""(?:(?!""")[^\\])*""")\n\)(?=\n)')
-DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @lru_cache(maxsize=32)
@@ -45,14 +46,9 @@ def _pieces(text: str) -> Iterator[str]:
 def _borders(lines: list[str], tree: ast.Module) -> Iterator[int]:
     """Lines at which a definition begins or the statement after one, with nothing but blank lines before it."""
     for before, after in pairwise(tree.body):
-        end, start = before.end_lineno or before.lineno, _first_line(after)
+        end, start = before.end_lineno or before.lineno, first_line(after)
         between = lines[end : start - 1]
         beside = isinstance(before, DEFINITIONS) or isinstance(after, DEFINITIONS)
         # A text that stands alone would be taken for the docstring of its piece.
         if beside and not isinstance(after, ast.Expr) and end < start and not "".join(between).strip():
             yield start - 1
-
-
-def _first_line(node: ast.stmt) -> int:
-    decorators = node.decorator_list if isinstance(node, DEFINITIONS) else ()
-    return min([node.lineno, *(decorator.lineno for decorator in decorators)])

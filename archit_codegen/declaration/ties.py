@@ -66,16 +66,16 @@ def sharing(root: Node) -> frozenset[int]:
                     count(child)
 
     def holds(node: Node) -> bool:
-        inside = [holds(child) for _, child in node.children if child is not None]
-        if times[node.key] > 1 or any(inside):
-            found.add(node.key)
-        return node.key in found
+        if node.key not in found:
+            inside = [holds(child) for _, child in node.children if child is not None]
+            found[node.key] = times[node.key] > 1 or any(inside)
+        return found[node.key]
 
-    found: set[int] = set()
+    found: dict[int, bool] = {}
     count(root)
     if any(number > 1 for number in times.values()):
         holds(root)
-    return frozenset(found)
+    return frozenset(key for key, shared in found.items() if shared)
 
 
 def _repeated(node: Node, path: str, seen: set[int]) -> Iterator[str]:
