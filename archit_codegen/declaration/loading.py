@@ -79,9 +79,9 @@ def forget_conversions(files: Mapping[str, str]) -> None:
     """What an earlier package of the same name registered for its checkpoints is not this one's."""
     emitted = [text for path, text in files.items() if not path.rpartition("/")[2].startswith("modules_")]
     names = {name for text in emitted for found in KEYS.findall(text) for name in found}
+    native = set(transformers.__all__) | set(vars(transformers))  # `dir` searches a list for each of the thousands
     for registry in registries("conversion_mapping"):
-        known = names & set(registry)
-        for name in known - set(dir(transformers)) if known else ():
+        for name in names & set(registry) - native:
             registry.remove(name) if isinstance(registry, set) else registry.pop(name)
 
 

@@ -1,6 +1,7 @@
 """`python -m tests.zoo`: compile what was modified in every class of transformers, judge it, keep the ledger."""
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -22,12 +23,15 @@ from tests.zoo.run import CRASH, NOT_BUILT, WRONG, Row, run
 
 STATE = Path(__file__).parents[2] / "build" / "zoo"
 KEPT_AT_ONCE = 100
+COLLECTED_AT_ONCE = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     torch.set_num_threads(1)
     zoo, known = discover(), ledger.read()
+    gc.freeze()  # all of transformers is imported by now: a collection that looks at it takes as long as a cell
+    gc.disable()
     for module, why in zoo.skipped.items():
         print(f"skipped {module}: {why}")
     keep = None if options.check or options.modification or options.every else partial(kept, zoo)
@@ -89,6 +93,8 @@ def progress(
             at = (named(cls), modification)
             row = done.get(at) or unbuilt.get(named(cls))
             if row is None:
+                if not index % COLLECTED_AT_ONCE:
+                    gc.collect()
                 row = run(cls, modification, judged=known.get(at))
                 log.write(json.dumps(asdict(row)) + "\n")
                 log.flush()

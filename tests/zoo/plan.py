@@ -20,12 +20,14 @@ def rotation(cls: type[PreTrainedModel]) -> list[str]:
 def cells(classes: Sequence[type[PreTrainedModel]], each: int, first: int = 0) -> list[Cell]:
     """So many modifications for each class, from the given place in its order.
 
-    In rounds over all classes, these in no order: a run that breaks off has done a spread sample of both.
+    First a few for every class, these in no order: a run that breaks off has done a spread sample of both. Then the
+    others model by model, whose file the compiler has then at hand.
     """
     mixed = sorted(classes, key=lambda cls: (zlib.crc32(named(cls).encode()), named(cls)))
-    rounds = range(first, first + each, QUICK)
-    ends = [(at, min(at + QUICK, first + each)) for at in rounds]
-    return [(cls, name) for at, end in ends for cls in mixed for name in rotation(cls)[at:end]]
+    together = sorted(mixed, key=lambda cls: zlib.crc32(cls.__module__.encode()))
+    middle, end = first + min(QUICK, each), first + each
+    started = [(cls, name) for cls in mixed for name in rotation(cls)[first:middle]]
+    return started + [(cls, name) for cls in together for name in rotation(cls)[middle:end]]
 
 
 def sample(classes: Sequence[type[PreTrainedModel]], size: int) -> list[Cell]:

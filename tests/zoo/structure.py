@@ -45,7 +45,7 @@ class Snapshot:
     def __init__(self, live: nn.Module) -> None:
         self.by_class: dict[type, Methods] = {}
         self.own: dict[int, Methods] = {}
-        self.values = {cls: class_values(cls) for cls in map(type, live.modules())}
+        self.values = {cls: class_values(cls) for cls in set(map(type, live.modules()))}
         for module in live.modules():
             if type(module) not in self.by_class:
                 self.by_class[type(module)] = methods_of(type(module))
@@ -102,6 +102,7 @@ class MetaJudgement(Judgement):
         super().__init__(live, package)
         self.snapshot, self.configs, self.descriptions = snapshot, {}, {}
         self.built_methods: dict[type, Methods] = {}
+        self.built_values: dict[type, dict[str, object]] = {}
         self.drift, self.package = "", self.module.__name__.split(".")[0]
         self.variants: dict[object, set[type]] = {}
 
@@ -142,7 +143,9 @@ class MetaJudgement(Judgement):
         mine, other = self.shown(ours), self.shown(theirs)
         assert mine == other, f"{where}: {mine} became {other}"
         self.compare_attributes(ours, theirs, where)
-        mine, other = self.snapshot.values[type(ours)], class_values(type(theirs))
+        if type(theirs) not in self.built_values:
+            self.built_values[type(theirs)] = class_values(type(theirs))
+        mine, other = self.snapshot.values[type(ours)], self.built_values[type(theirs)]
         assert mine == other, f"{where}: attributes of the class: {differing(mine, other)}"
         self.compare_methods(ours, theirs, where)
 
@@ -167,7 +170,7 @@ class MetaJudgement(Judgement):
         """What it prints of itself, configs in it by their values: their class has another name."""
         text = module.extra_repr()
         for value in vars(module).values():
-            if isinstance(value, PreTrainedConfig):
+            if isinstance(value, PreTrainedConfig) and f"{type(value).__name__} {{" in text:
                 text = text.replace(str(value), str(self.config_values(value)))
         return text
 
