@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--only", metavar="TEXT", help="classes whose name (`bert.BertModel`) contains this")
     made.add_argument("--modification", choices=list(MODIFICATIONS), help="this one alone")
     made.add_argument("--again", metavar="OUTCOME", help="what the ledger has as `refused`, `WRONG`, ...")
+    made.add_argument("--new", action="store_true", help="what the ledger does not have")
     made.add_argument("--check", action="store_true", help="write nothing; exit code 1 if worse than the ledger")
     made.add_argument("--fresh", action="store_true", help="forget what a run that broke off had done")
     return made
@@ -69,6 +70,10 @@ def chosen(options: argparse.Namespace, zoo: Zoo, known: ledger.Rows) -> list[Ce
     if options.again:
         wanted = {at for at, row in known.items() if row.outcome == options.again}
         return [cell for cell in found if (named(cell[0]), cell[1]) in wanted]
+    if options.new:
+        return [
+            cell for cell in found if not {(named(cell[0]), cell[1]), (named(cell[0]), ledger.EVERY)} & known.keys()
+        ]
     return found
 
 
