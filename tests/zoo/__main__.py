@@ -71,7 +71,9 @@ def chosen(options: argparse.Namespace, zoo: Zoo, known: ledger.Rows) -> list[Ce
         wanted = {at for at, row in known.items() if row.outcome == options.again}
         return [cell for cell in found if (named(cell[0]), cell[1]) in wanted]
     if options.new:
-        return [cell for cell in found if not {(named(cell[0]), cell[1]), (named(cell[0]), ledger.EVERY)} & known.keys()]
+        return [
+            cell for cell in found if not {(named(cell[0]), cell[1]), (named(cell[0]), ledger.EVERY)} & known.keys()
+        ]
     return found
 
 
