@@ -13,6 +13,7 @@ from .parametrized import plain_class
 from .record import Call
 from .signature import constructor_parameters
 from .tensortext import tensor_text
+from .walking import named_modules
 
 PERSIST = "Make it persistent, or compute the new values in the module's `__init__`."
 
@@ -23,9 +24,9 @@ def check_values(live: nn.Module, reference: nn.Module, calls: Mapping[int, Call
     Raises:
         UnsupportedChange: a buffer was changed in memory; saving and loading would silently undo that.
     """
-    declared = dict(reference.named_modules())
-    for path, module in live.named_modules():
-        twin = declared.get(path)
+    declared = dict(named_modules(reference))
+    for path, module in named_modules(live):
+        twin = declared.get(path) if module._non_persistent_buffers_set else None
         if twin is None:
             continue
         # Another shape, or a buffer that is not declared, is seen in the trees: nothing large is built for that.
@@ -91,8 +92,8 @@ def restoring_statements(live: nn.Module, names: Mapping[type, tuple[str, ...]])
         UnsupportedChange: a class does not keep an argument that its buffers may need.
     """
     found: dict[type, tuple[str, nn.Module]] = {}
-    for path, module in live.named_modules():
-        if is_user_code(type(module)) and any(True for _ in _computed(module)):
+    for path, module in named_modules(live):
+        if module._non_persistent_buffers_set and is_user_code(type(module)) and any(_computed(module)):
             found.setdefault(type(module), (path, module))
     for cls, (path, module) in found.items():
         if isinstance(module, PreTrainedModel):

@@ -10,17 +10,16 @@ from transformers import PreTrainedModel
 
 from ..errors import ArchitError
 from .assembly import Parts, assemble
-from .buffers import restoring_statements
-from .changes import Delta, Replaced, flatten, method_key
+from .changes import Delta, method_key
 from .checkpoints import conversion_statements, moves_of, with_moved_patterns
 from .draft import ClassDraft, Draft
 from .ecosystem import ConfigClass, documents_any_name, gathers_unsaved
-from .edits import InitWeights, Method, Plan, SourceEdit, Variant
+from .edits import Method, Plan, SourceEdit, Variant
 from .following import follow
 from .forcing import forced
 from .given import GIVEN, check_meanings, unmistakable
 from .importing import Import
-from .initialising import guards
+from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
 from .markers import explained, missing_markers, unlisted
@@ -83,6 +82,7 @@ class Emitter:
     method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     drafts: list[ClassDraft] = field(default_factory=list)
     others: tuple["Emitter", ...] = ()  # of the same surgery, done at other configs
+    initialised: Initialised | None = None
 
     def emit(self) -> Emitted:
         names = UsedNames(self.bench.objects, self.delta, frozenset(GIVEN), copy=self.options.copy_user_code)
@@ -178,6 +178,8 @@ class Emitter:
                 yield replace(other, options=self.options, forced=self.forced, method_scopes={}).plan(names)
 
     def facts(self, names: UsedNames) -> Facts:
+        if self.initialised is None:
+            self.initialised = initialised(self.bench.live, self.delta, names.user.names)
         return Facts(
             site_text=site_text,
             lineage=self.bench.lineage,
@@ -186,18 +188,12 @@ class Emitter:
             method=self._method,
             follows=self.bench.follows,
             forced=self.forced | self.bench.built_by_config,
-            restores=self._restores(names),
-            guards=guards(self.bench.live, [e.path for e in flatten(self.delta) if isinstance(e, Replaced)]),
+            restores=self.initialised.restores,
+            guards=self.initialised.guards,
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
             gathers=gathers_unsaved(),
         )
-
-    def _restores(self, names: UsedNames) -> tuple[InitWeights, ...]:
-        if not isinstance(self.bench.live, PreTrainedModel):
-            return ()  # no `from_pretrained` leaves what no checkpoint carries uninitialised
-        copied = {obj: (name,) for obj, name in names.user.names.items() if isinstance(obj, type)}
-        return tuple(map(InitWeights, restoring_statements(self.bench.live, copied)))
 
     def _method(self, name: str, code: CodeRef, cls: ClassRef, others: frozenset[str]) -> Method:
         function = self.bench.objects[code.key]

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -9,13 +10,33 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import SourceUnavailable
-from .edits import Guard
+from .buffers import restoring_statements
+from .changes import Delta, Replaced, flatten
+from .edits import Guard, InitWeights
 from .ir import ClassRef
 from .resolve import module_scope
 from .source import class_text
 from .values import class_ref
+from .walking import named_modules
 
 Reads = tuple[tuple[tuple[type, ...], tuple[tuple[str, ...], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `_init_weights` has to do besides: compute buffers of the user's classes again, and ask before it reads."""
+
+    restores: tuple[InitWeights, ...]
+    guards: Mapping[ClassRef, tuple[Guard, ...]]
+
+
+def initialised(live: nn.Module, delta: Delta, user: Mapping[object, str]) -> Initialised:
+    """``user`` has the emitted names of the user's classes and functions."""
+    replaced = [edit.path for edit in flatten(delta) if isinstance(edit, Replaced)]
+    if not isinstance(live, PreTrainedModel):
+        return Initialised((), {})  # no `from_pretrained` leaves what no checkpoint carries uninitialised
+    copied = {obj: (name,) for obj, name in user.items() if isinstance(obj, type)}
+    return Initialised(tuple(map(InitWeights, restoring_statements(live, copied))), guards(live, replaced))
 
 
 def guards(live: nn.Module, replaced: Iterable[str]) -> Mapping[ClassRef, tuple[Guard, ...]]:
@@ -26,10 +47,9 @@ def guards(live: nn.Module, replaced: Iterable[str]) -> Mapping[ClassRef, tuple[
     above |= {parent for path in above for parent in _parents(path)}
     if not above or not isinstance(live, PreTrainedModel):
         return {}
-    modules = [module for path, module in live.named_modules() if path in above]
-    models = {
-        base for module in live.modules() if isinstance(module, PreTrainedModel) for base in type(module).__mro__
-    }
+    everything = named_modules(live)
+    modules = [module for path, module in everything if path in above]
+    models = {type(module) for _, module in everything if isinstance(module, PreTrainedModel)}
     found: dict[ClassRef, tuple[Guard, ...]] = {}
     for cls in {base for model in models for base in model.__mro__}:
         if "_init_weights" in vars(cls) and cls is not PreTrainedModel:

@@ -15,6 +15,7 @@ from .livesource import files_of_class
 from .source import class_text
 from .sourcefile import SourceFile
 from .values import class_ref
+from .walking import all_modules
 
 EXPERTS = "@use_experts_implementation"
 ATTENTION = "ALL_ATTENTION_FUNCTIONS.get_interface("
@@ -63,12 +64,12 @@ def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:
         return frozenset()
     imported = [
         model
-        for model in live.modules()
+        for model in all_modules(live)
         if isinstance(model, PreTrainedModel) and class_ref(type(model)) not in plan.present
     ]
     answered = {name for model in imported for name in model._no_split_modules or ()}
     if not answered:
         return frozenset()
-    inside = {module for model in imported for module in model.modules()}
-    outside = {type(module).__name__ for module in live.modules() if module not in inside}
+    inside = {module for model in imported for module in all_modules(model)}
+    outside = {type(module).__name__ for module in all_modules(live) if module not in inside}
     return frozenset(answered - outside)

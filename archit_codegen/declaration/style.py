@@ -19,15 +19,20 @@ MODE = black.Mode(target_versions=PYTHONS, line_length=LINE_LENGTH)
 OPEN_BRACKETS = re.compile(r'\A((?:@[\w.]+\n)*@[\w.]+\()\n {4}((?:\w+=)?"""(?:(?!""")[^\\])*""")\n\)(?=\n)')
 
 
-@lru_cache(maxsize=32)
 def format_text(text: str) -> str:
     """The text in black's format; that another pass changes nothing is proved by the tests.
 
     Black takes a second pass over whatever its first one changed. Most classes are as their file had them, which was
     formatted: given one definition at a time, it takes that pass over few of them.
     """
-    pieces = (OPEN_BRACKETS.sub(r"\1\2)", piece) for piece in _pieces(text))
-    return "\n\n\n".join(black.format_str(piece, mode=MODE).strip("\n") for piece in pieces) + "\n"
+    return "\n\n\n".join(map(format_piece, _pieces(text))) + "\n"
+
+
+@lru_cache(maxsize=512)
+def format_piece(piece: str) -> str:
+    """One definition, or what stands between two. Packages that are emitted twice, or for models that have much in
+    common, share most of them."""
+    return black.format_str(OPEN_BRACKETS.sub(r"\1\2)", piece), mode=MODE).strip("\n")
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -21,6 +21,8 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
     """
     if live.ties is None or reference.ties is None:
         return None
+    if not reference.ties and not _shares_tensors(reference) and not _shares_tensors(live):
+        return None  # most models: no path has to be written out for that
     before, after = _names(reference), _names(live)
     if _groups(reference) == _groups(live) and before.keys() == after.keys():
         return None
@@ -114,6 +116,20 @@ def _slots(node: Node, path: str, *, buffers: bool = False) -> list[tuple[str, i
 
     visit(node, path)
     return found
+
+
+def _shares_tensors(root: Node) -> bool:
+    """Whether a parameter stands in the slots of several modules, or in several of one."""
+    seen: set[int] = set()
+    tensors: list[int] = []
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.key not in seen:
+            seen.add(node.key)
+            tensors += [fact.key for _, fact in node.parameters if fact is not None]
+            pending += [child for _, child in node.children if child is not None]
+    return len(set(tensors)) < len(tensors)
 
 
 def _groups(node: Node) -> frozenset[frozenset[str]]:

@@ -15,6 +15,7 @@ from .process import Process
 from .record import Call
 from .signature import bound_arguments
 from .values import Values, class_ref
+from .walking import all_modules, named_modules
 
 # A plain `nn.Module()` holds what was put into it, as the lists do.
 CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict, nn.Module)
@@ -98,7 +99,7 @@ class Reader:
 
     def forget(self, module: nn.Module) -> None:
         """Read this module and those below it anew next time."""
-        for part in module.modules():
+        for part in all_modules(module):
             self._nodes.pop(id(part), None)
 
     def _node(self, module: nn.Module) -> Node:
@@ -233,7 +234,7 @@ def kind_of(cls: type) -> str:
 
 def default_dtype(root: nn.Module) -> torch.dtype:
     """The most common floating dtype of the parameters: the dtype of the whole model."""
-    slots = [module._parameters.values() for module in root.modules()]
+    slots = [module._parameters.values() for module in all_modules(root)]
     parameters = {id(tensor): tensor for tensors in slots for tensor in tensors if tensor is not None}
     counts = Counter(p.dtype for p in parameters.values() if p.dtype.is_floating_point)
     return counts.most_common(1)[0][0] if counts else torch.float32
@@ -279,7 +280,7 @@ def _installed_by_transformers(hook: Any) -> bool:
 
 def check_uncompiled(live: nn.Module) -> None:
     """Refuse what `torch.compile` made: it stands around what a class declares, and its kernels round otherwise."""
-    for path, module in live.named_modules():
+    for path, module in named_modules(live):
         if type(module).__module__.startswith("torch._dynamo") and "_orig_mod" in module._modules:
             remedy = "Put its `_orig_mod` there instead." if path else "Give `model._orig_mod` instead."
             raise UnsupportedChange(path or "<root>", "it is what `torch.compile` returned", remedy)

@@ -99,7 +99,7 @@ def names_of(package: ModuleType, origins: Mapping[str, str], patches: Patches =
         return f"{cls.__module__}:{cls.__qualname__}" + patched(patches.live.get(id(module), {}))
 
     def patched(methods: Mapping[str, str]) -> str:
-        return "".join(f", {name} patched ({code})" for name, code in sorted(methods.items()))
+        return "".join([f", {name} patched ({code})" for name, code in sorted(methods.items())]) if methods else ""
 
     return class_name
 

@@ -23,6 +23,7 @@ from .record import Call, Recording, named_expression, recorded_call, recording
 from .signature import constructor_parameters
 from .tree import Reader, default_dtype, module_paths
 from .values import Values, class_ref, config_paths
+from .walking import all_modules
 
 FOUNDATION = {"torch", "builtins", "abc", "typing"}
 
@@ -196,7 +197,7 @@ class Workbench:
     def _original_in(self, owner: nn.Module, reference: Node) -> nn.Module | None:
         """The module that stood in the slot before and is now held by ``owner``: the first of its class; of torch's
         classes only one of the same shapes, since a `Linear` is like any other."""
-        for module in owner.modules():
+        for module in all_modules(owner):
             if module is owner or class_ref(plain_class(module)) != reference.cls:
                 continue
             if reference.kind == "module" or alike(reference, self._live_reader.read(module)):
