@@ -22,7 +22,7 @@ from .importing import Import
 from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
 from .lookup import Place, place_of_module
-from .markers import explained, missing_markers, unlisted
+from .markers import explained, foreseen, missing_markers, unlisted
 from .patches import method_edit
 from .plan import Facts, make_plan
 from .plannedclass import Followed, Original
@@ -85,6 +85,7 @@ class Emitter:
     initialised: Initialised | None = None
 
     def emit(self) -> Emitted:
+        self.forced = self.forced or foreseen(self.bench.classes, self.delta, self.bench.lineage)
         names = UsedNames(self.bench.objects, self.delta, frozenset(GIVEN), copy=self.options.copy_user_code)
         moves = tuple(moves_of(self.delta))
         plan = follow(self.plan(names), tuple(self._plans_of_others()))
@@ -99,7 +100,7 @@ class Emitter:
         texts = [] if missing else [self._class(variant, plan, names, bindings, silent) for variant in ordered]
         markers = missing_markers(self.bench.classes, "\n".join(texts))
         if missing := missing or frozenset().union(*markers.values()) - self.forced:
-            return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
+            return replace(self, forced=self.forced | missing, method_scopes={}, drafts=[]).emit()
         sources = [self._source(variant) for variant in reversed(ordered)]
         changed = dict.fromkeys(
             v.origin.module for v in reversed(ordered) if v.origin.module.startswith("transformers.")
