@@ -1,6 +1,6 @@
 """Non-persistent buffers: no checkpoint carries their values, so a class has to compute them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -13,19 +13,19 @@ from .parametrized import plain_class
 from .record import Call
 from .signature import constructor_parameters
 from .tensortext import tensor_text
-from .walking import named_modules
+from .walking import NamedModule, named_modules
 
 PERSIST = "Make it persistent, or compute the new values in the module's `__init__`."
 
 
-def check_values(live: nn.Module, reference: nn.Module, calls: Mapping[int, Call]) -> None:
+def check_values(live: Sequence[NamedModule], reference: Sequence[NamedModule], calls: Mapping[int, Call]) -> None:
     """Compares the live values with those that the declared construction computes, module by module, on the CPU.
 
     Raises:
         UnsupportedChange: a buffer was changed in memory; saving and loading would silently undo that.
     """
-    declared = dict(named_modules(reference))
-    for path, module in named_modules(live):
+    declared = dict(reference)
+    for path, module in live:
         twin = declared.get(path) if module._non_persistent_buffers_set else None
         if twin is None:
             continue

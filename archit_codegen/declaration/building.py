@@ -192,9 +192,15 @@ def moved(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 def is_real(model: nn.Module) -> bool:
-    return not any(tensor.is_meta for tensor in [*model.parameters(), *model.buffers()])
+    return not any(tensor.is_meta for tensor in registered(model))
 
 
 def size_of(model: nn.Module) -> int:
     """Bytes of all weights; a tensor with several paths counts once."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in [*model.parameters(), *model.buffers()])
+    return sum(tensor.numel() * tensor.element_size() for tensor in registered(model))
+
+
+def registered(model: nn.Module) -> list[torch.Tensor]:
+    """Every parameter and buffer, once."""
+    slots = [slot for module in all_modules(model) for slot in (module._parameters, module._buffers) if slot]
+    return list({id(tensor): tensor for slot in slots for tensor in slot.values() if tensor is not None}.values())

@@ -224,10 +224,10 @@ def is_method(module: nn.Module, name: str, value: object) -> bool:
 
 def default_dtype(root: nn.Module) -> torch.dtype:
     """The floating dtype most tensors of the model have; torch's default where it has none."""
-    slots = [slot for module in all_modules(root) for slot in (module._parameters, module._buffers)]
+    slots = [slot for module in all_modules(root) for slot in (module._parameters, module._buffers) if slot]
     tensors = {id(tensor): tensor for slot in slots for tensor in slot.values() if tensor is not None}
-    counts = Counter(tensor.dtype for tensor in tensors.values() if tensor.dtype in DEFAULTS)
-    return counts.most_common(1)[0][0] if counts else torch.get_default_dtype()
+    counts = Counter([tensor.dtype for tensor in tensors.values()])
+    return next((dtype for dtype, _ in counts.most_common() if dtype in DEFAULTS), torch.get_default_dtype())
 
 
 def declared(values: Mapping[Any, Any]) -> ConfigFact:

@@ -2,8 +2,10 @@
 
 from torch import nn
 
+NamedModule = tuple[str, nn.Module]
 
-def named_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
+
+def named_modules(root: nn.Module) -> list[NamedModule]:
     """What ``root.named_modules()`` gives: each module once, at its first path."""
     found = {id(root): ("", root)}
 
