@@ -70,7 +70,7 @@ def _borders(lines: list[str], tree: ast.Module) -> Iterator[tuple[int, bool]]:
         comments = all(line.startswith("#") for line in lines[blank:start])
         # A text that stands alone would be taken for the docstring of its piece.
         text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-        if beside and not text and comments and (blank > end or blank == start) and end <= start:
+        if beside and not text and comments and blank > end:
             yield blank, False
 
 
