@@ -90,9 +90,8 @@ def plain_state(module: nn.Module, undeclared: frozenset[str], told: frozenset[s
     told by identity: whoever keeps the result has to keep the module.
     """
     state = vars(module)
-    for name in told:
-        if state.get(name):
-            return None
+    if any(map(state.get, told)):
+        return None
     key: list[object] = [type(module)]
     for name in state:
         if name not in undeclared:
