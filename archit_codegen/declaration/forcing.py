@@ -41,17 +41,7 @@ def _pairs(delta: Delta) -> Iterator[tuple[str, Node, Node]]:
 def _forced_edit(edit: Change, pair: tuple[Node, Node] | None, classes: frozenset[ClassRef]) -> Change:
     if isinstance(edit, Inside):
         return replace(edit, delta=forced(edit.delta, classes, edit.path))
-    if isinstance(edit, Replaced) and edit.inner is not None and edit.delta is None and pair is not None:
-        known, live = pair
-        held = forced(Delta(known, _below(live, edit.inner), ()), classes, join(edit.path, edit.inner))
-        if held.edits or known.cls in classes:
-            return replace(edit, held=held)
+    if isinstance(edit, Replaced) and edit.inner is not None and edit.built is not None and pair is not None:
+        inside = forced(edit.delta or Delta(edit.built, pair[1], ()), classes, edit.path)
+        return replace(edit, delta=inside) if inside.edits else edit
     return edit
-
-
-def _below(node: Node, path: str) -> Node:
-    for name in path.split(".") if path else ():
-        child = node.child(name)
-        assert child is not None
-        node = child
-    return node

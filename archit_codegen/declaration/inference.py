@@ -123,6 +123,8 @@ def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_
             continue
         else:
             value = _value(module, parameter, original, given if prefer_original else {}, config)
+            if not hasattr(module, parameter.name) and any(value is known for known in args if _is_module(known)):
+                raise _Missing(parameter.name)  # the module that is held was an argument already
             if value is parameter.default:
                 continue
             if parameter.kind is parameter.KEYWORD_ONLY or kwargs or _skipped(parameter, module, args):
@@ -132,6 +134,10 @@ def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_
                 texts[len(args)] = f"?{parameter.name}"
                 args.append(value)
     return Candidate(tuple(args), kwargs, False, texts=texts)
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, nn.Module)
 
 
 def _skipped(parameter: inspect.Parameter, module: nn.Module, args: list[Any]) -> bool:

@@ -13,7 +13,6 @@ from .changes import (
     Inside,
     MethodPatched,
     Parametrized,
-    Replaced,
     SavedOnce,
     Shared,
     TensorChanged,
@@ -22,6 +21,7 @@ from .changes import (
 )
 from .edits import ClassAttribute, Guard, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
+from .holding import without_held
 from .ir import ClassRef, CodeRef, Node, Site
 from .literal import write_literal
 from .placing import Placement, declared_member, place
@@ -129,9 +129,14 @@ def _collect(
             if for_owner is not None:
                 _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
-            held = _held_variant(edit, lifted, state)
+            edit, inside = without_held(edit)
+            for_class, for_owner = _split(inside.delta, state) if inside else (None, None)
+            held = _child_variant(for_class, inside.path, lifted, state) if inside and for_class else None
             inner = _inner_variant(edit, lifted, state)
             placements.append(Placement(here, edit, declared, inner, held, is_appended(delta, edit)))
+            if inside and for_owner:
+                below = here + inside.path.removeprefix(edit.path)
+                _collect(for_owner, below, inside.path, placements, lifted, state)
 
 
 def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
@@ -187,12 +192,6 @@ def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
     wanted = edits or by_name or delta.reference.cls in state.facts.forced
     return _variant(delta, edits, state) if wanted else None
-
-
-def _held_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
-    """The variant of the declared module that a new one holds."""
-    held = edit.held if isinstance(edit, Replaced) else None
-    return None if held is None else _child_variant(held, edit.path, lifted, state)
 
 
 def _inner_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
