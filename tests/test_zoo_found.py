@@ -22,6 +22,8 @@ SMALL = [
 ON_META = [
     # Keys are patterns that match buffers as well.
     ("rt_detr_v2.RTDetrV2ForObjectDetection", "hidden_buffer_added", REBUILT),
+    # The class says what is tied in its body, and then by a property.
+    ("deimv2.Deimv2ForObjectDetection", "linear_swapped", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
 ]

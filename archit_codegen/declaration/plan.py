@@ -30,6 +30,7 @@ from .slotnames import check_path
 from .statements import statements
 from .training import training_statements
 
+TIES = "_tied_weights_keys"
 CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
 
 
@@ -63,6 +64,7 @@ class _State:
     counts: dict[str, int] = field(default_factory=dict)
     taken: dict[int, str] = field(default_factory=dict)
     restoring: set[str] = field(default_factory=set)  # the variants that hold the `_init_weights` of others
+    owners: list[int] = field(default_factory=list)  # the modules that are being planned, each inside the one before
 
 
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
@@ -77,15 +79,17 @@ def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     return Plan(variants, root, _present(delta.live, state))
 
 
-def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Change]]:
-    """The edits of an owner, by the class whose source they go to, and the changes left to an ancestor."""
+def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Placement]]:
+    """The edits of an owner, by the class whose source they go to, and what is left to an ancestor, by whole paths."""
     scope = scope_of(delta.reference, state.facts.holds, state.facts.name_of, path)
     placements: list[Placement] = []
-    lifted: list[Change] = []
+    lifted: list[Placement] = []
+    state.owners.append(delta.reference.key)
     _collect(delta, "", path, placements, lifted, state)
-    here = [change for change in lifted if isinstance(change, Shared) and _below(change.target, path)]
-    lifted = [change for change in lifted if change not in here]
-    placements.extend(Placement(_relative(change.path, path), change, None, None) for change in here)
+    state.owners.pop()
+    here = [placement for placement in lifted if _belongs(placement, delta.reference, path)]
+    lifted = [placement for placement in lifted if placement not in here]
+    placements.extend(replace(placement, relative=_relative(placement.relative, path)) for placement in here)
     by_site, rest = place(delta.reference, placements, scope, state.facts.site_text, state.facts.prefer_sites)
     edits: dict[ClassRef, list[SourceEdit]] = {}
     for cls, edit in by_site:
@@ -97,6 +101,17 @@ def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef,
     return edits, lifted
 
 
+def _belongs(lifted: Placement, owner: Node, path: str) -> bool:
+    """Whether an owner holds both ends of what is shared, or built the module that stands further down."""
+    if isinstance(lifted.change, Shared):
+        return _below(lifted.change.target, path)
+    return lifted.declared is not None and _builder(lifted.declared) == owner.key
+
+
+def _builder(node: Node | None) -> int | None:
+    return node.built.owner if node is not None and node.built is not None else None
+
+
 def _below(target: str, path: str) -> bool:
     return not path or target.startswith(f"{path}.")
 
@@ -106,7 +121,7 @@ def _relative(path: str, base: str) -> str:
 
 
 def _collect(
-    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Change], state: _State
+    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Placement], state: _State
 ) -> None:
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
@@ -120,11 +135,13 @@ def _collect(
             here = relative
         declared = before.get(edit.slot) if order is None else declared_member(delta, edit, order)
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
-            lifted.append(edit)
+            lifted.append(Placement(edit.path, edit, None, None))
         elif isinstance(edit, Inside):
             for_class, for_owner = _split(edit.delta, state)
             name = None if for_class is None else _child_variant(for_class, edit.path, lifted, state)
-            if name is not None:
+            if name is not None and _builder(declared) in state.owners[:-1]:
+                lifted.append(Placement(edit.path, edit, declared, name))
+            elif name is not None:
                 placements.append(Placement(here, edit, declared, name))
             if for_owner is not None:
                 _collect(for_owner, here, edit.path, placements, lifted, state)
@@ -186,7 +203,7 @@ def _owner_path(path: str, relative: str) -> str:
     return path[: len(path) - len(relative)].rstrip(".") if relative and path.endswith(relative) else path
 
 
-def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State) -> str | None:
+def _child_variant(delta: Delta, path: str, lifted: list[Placement], state: _State) -> str | None:
     edits, above = _owner_edits(delta, state, path)
     lifted.extend(above)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
@@ -194,7 +211,7 @@ def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State)
     return _variant(delta, edits, state) if wanted else None
 
 
-def _inner_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
+def _inner_variant(edit: Change, lifted: list[Placement], state: _State) -> str | None:
     """The variant of a user's own class that was changed after it was constructed."""
     inner = getattr(edit, "delta", None)
     if inner is None:
@@ -211,11 +228,17 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
             others = frozenset(e.slot for e in delta.edits if isinstance(e, MethodPatched) and e is not edit)
             yield state.facts.method(edit.slot, edit.code, delta.reference.cls, others)
         elif isinstance(edit, TiesChanged):
-            yield ClassAttribute("_tied_weights_keys", write_literal(dict(edit.keys)))
+            yield _ties(delta, write_literal(dict(edit.keys)))
         elif isinstance(edit, SavedOnce):
             for path in edit.paths:
                 check_path(path)
             yield from saved_once(edit.paths)
+
+
+def _ties(delta: Delta, keys: str) -> SourceEdit:
+    """Where the class says it: in its body, or on each model while that is built."""
+    built = TIES in dict(delta.reference.attributes)
+    return Statement(f"self.{TIES} = {keys}") if built else ClassAttribute(TIES, keys)
 
 
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:

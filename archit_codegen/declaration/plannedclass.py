@@ -157,17 +157,18 @@ def _is_empty(item: ast.stmt) -> bool:
 def _set_attribute(cls: ast.ClassDef, edit: ClassAttribute) -> None:
     (new,) = new_statements(f"{edit.name} = {edit.text}")
     assert isinstance(new, ast.Assign)
-    for place, line in enumerate(cls.body):
-        if edit.name in _assigns(line):
-            if edit.extend and isinstance(new.value, ast.List):
-                old = getattr(line, "value", None)
-                new.value.elts[:0] = old.elts if isinstance(old, ast.List) else []
-            cls.body[place] = new
-            return
-    cls.body.insert(0 if ast.get_docstring(cls) is None else 1, new)
+    lines = [line for line in cls.body if edit.name in _assigns(line)]
+    if edit.extend and lines and isinstance(new.value, ast.List):
+        old = getattr(lines[0], "value", None)
+        new.value.elts[:0] = old.elts if isinstance(old, ast.List) else []
+    place = cls.body.index(lines[0]) if lines else int(ast.get_docstring(cls) is not None)
+    cls.body.insert(place, new)
+    cls.body = [line for line in cls.body if line not in lines]
 
 
 def _assigns(line: ast.stmt) -> set[str]:
+    if isinstance(line, Function):
+        return {line.name}
     targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
     return {target.id for target in targets if isinstance(target, ast.Name)}
 

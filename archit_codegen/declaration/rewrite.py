@@ -81,7 +81,7 @@ def _edited(edit: SourceEdit) -> Iterator[str]:
             yield site.function.rpartition(".")[2]
         case Assign() | Statement():
             yield INIT
-        case Method(name=name):
+        case Method(name=name) | ClassAttribute(name=name):
             yield name
         case Guard() | InitWeights():
             yield INIT_WEIGHTS

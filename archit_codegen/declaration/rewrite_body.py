@@ -189,16 +189,28 @@ def _spaced(new: cst.CSTNode, old: cst.FunctionDef | None, blank: bool) -> cst.C
 
 
 def set_class_attribute(node: cst.ClassDef, edit: ClassAttribute) -> cst.ClassDef:
-    """``<name> = <text>`` in the class body: where it stands, else after the docstring."""
+    """``<name> = <text>`` in the class body: where it stands, else after the docstring. What the body says of the name
+    besides, a property perhaps, is gone."""
     new = cst.parse_module(f"{edit.name} = {edit.text}\n").body[0]
-    body = list(node.body.body)
-    for index, line in enumerate(body):
-        if isinstance(line, cst.SimpleStatementLine) and _assigns(line, edit.name):
-            placed = _extended(line, new) if edit.extend else new
-            body[index] = placed.with_changes(leading_lines=line.leading_lines)
-            return node.with_changes(body=node.body.with_changes(body=body))
-    place = 1 if node.get_docstring() is not None else 0
-    return node.with_changes(body=node.body.with_changes(body=[*body[:place], new, *body[place:]]))
+    body: list[cst.CSTNode] = []
+    placed = False
+    for line in node.body.body:
+        if not _defines(line, edit.name):
+            body.append(line)
+        elif not placed:
+            assert isinstance(line, cst.SimpleStatementLine | cst.FunctionDef)
+            said = _extended(line, new) if edit.extend and isinstance(line, cst.SimpleStatementLine) else new
+            body.append(said.with_changes(leading_lines=line.leading_lines))
+            placed = True
+    if not placed:
+        body.insert(1 if node.get_docstring() is not None else 0, new)
+    return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _defines(line: cst.CSTNode, name: str) -> bool:
+    if isinstance(line, cst.FunctionDef):
+        return line.name.value == name
+    return isinstance(line, cst.SimpleStatementLine) and _assigns(line, name)
 
 
 def _extended(line: cst.SimpleStatementLine, new: cst.BaseStatement) -> cst.BaseStatement:
