@@ -14,6 +14,8 @@ SMALL = [
     ("paligemma.PaliGemmaModel", "embedding_wrapped", REBUILT),
     # One key is left, which is a pattern, and transformers takes it for a name.
     ("ibert.IBertForMaskedLM", "weights_untied", REBUILT),
+    # The class itself switches ties off in the config that it is given.
+    ("encoder_decoder.EncoderDecoderModel", "weights_tied", REBUILT),
     # What the root declares ties weights inside a model below it.
     ("grounding_dino.GroundingDinoForObjectDetection", "weights_untied", REBUILT),
     # The native class appends to a list in its config while it builds.

@@ -19,18 +19,16 @@ from .changes import (
     TiesChanged,
     is_appended,
 )
-from .edits import ClassAttribute, Guard, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
+from .edits import Guard, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .holding import without_held
 from .ir import ClassRef, CodeRef, Node, Site
-from .literal import write_literal
 from .placing import Placement, declared_member, place
-from .restoring import restoring, saved_once, saved_once_at_root
+from .restoring import restoring, saved_once, saved_once_at_root, ties
 from .slotnames import check_path
 from .statements import statements
 from .training import training_statements
 
-TIES = "_tied_weights_keys"
 CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
 
 
@@ -228,17 +226,11 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
             others = frozenset(e.slot for e in delta.edits if isinstance(e, MethodPatched) and e is not edit)
             yield state.facts.method(edit.slot, edit.code, delta.reference.cls, others)
         elif isinstance(edit, TiesChanged):
-            yield _ties(delta, write_literal(dict(edit.keys)))
+            yield from ties(delta, edit.keys)
         elif isinstance(edit, SavedOnce):
             for path in edit.paths:
                 check_path(path)
-            yield from saved_once(edit.paths)
-
-
-def _ties(delta: Delta, keys: str) -> SourceEdit:
-    """Where the class says it: in its body, or on each model while that is built."""
-    built = TIES in dict(delta.reference.attributes)
-    return Statement(f"self.{TIES} = {keys}") if built else ClassAttribute(TIES, keys)
+            yield from saved_once(delta.live, edit.paths)
 
 
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:
