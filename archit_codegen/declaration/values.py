@@ -219,8 +219,8 @@ class Values:
             items = tuple((name, self.of(getattr(value, name, None), depth + 1)) for name in names)
             return Structure(kind, items, None if given is None else self.code(type(value)))
         state = getattr(value, "__dict__", None)
-        if state and (given := object_arguments(value)) is not None:
-            items = tuple((name, self.of(state[name], depth + 1)) for name in given)
+        if state and (arguments := object_arguments(value)) is not None:
+            items = tuple((name, self.of(state[name], depth + 1)) for name in arguments)
             return Structure(kind, items, self.code(type(value)))
         if state:
             return Structure(kind, tuple((name, self.of(item, depth + 1)) for name, item in sorted(state.items())))
