@@ -18,6 +18,8 @@ SMALL = [
     ("encoder_decoder.EncoderDecoderModel", "weights_tied", REBUILT),
     # What the root declares ties weights inside a model below it.
     ("grounding_dino.GroundingDinoForObjectDetection", "weights_untied", REBUILT),
+    # A docstring has lines that transformers takes for imports of a file.
+    ("rt_detr.RTDetrResNetBackbone", "layers_frozen", REBUILT),
     # The native class appends to a list in its config while it builds.
     ("levit.LevitModel", "last_layer_wrapped", NOT_NATIVELY),
 ]
@@ -26,6 +28,8 @@ ON_META = [
     ("rt_detr_v2.RTDetrV2ForObjectDetection", "hidden_buffer_added", REBUILT),
     # The class says what is tied in its body, and then by a property.
     ("deimv2.Deimv2ForObjectDetection", "linear_swapped", REBUILT),
+    # Sizes that are tensors without values: which of them a layer was given, only its place says.
+    ("inkling.InklingModel", "inside_every_second_layer", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
 ]

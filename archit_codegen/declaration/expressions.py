@@ -112,8 +112,8 @@ def _named_by_hand(text: str, name: str, scope: Scope) -> str:
 def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested: Mapping[int, Construction]) -> str:
     """The text of one argument, by its provenance."""
     value = argument.value
-    if value in (owned := dict(scope.values)):
-        return owned[value]
+    if (own := _own_name(argument, scope)) is not None:
+        return own
     match value:
         case ModuleRef(key=key) if key == replaced:
             return ORIGINAL
@@ -141,6 +141,19 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
         f"the argument {argument.name} ({_short(value)}) has no expression where the module is constructed",
         'Name the expression with `archit_codegen.initialiser(module, "...")`, or pass plain values.',
     )
+
+
+def _own_name(argument: Argument, scope: Scope) -> str | None:
+    """The owner's name for a value; of what has a description alone, equal ones may be different things."""
+    value = argument.value
+    names = [name for held, name in scope.values if held == value]
+    if not isinstance(value, Opaque) or not names:
+        return names[-1] if names else None
+    for hint in ((argument.text or "").removeprefix("?"), argument.name):
+        original = scope.originals.get(hint)
+        if original is not None and original[0] == value:
+            return original[1]
+    return argument.name if argument.name in names else names[0] if len(names) == 1 else None
 
 
 def value_text(value: Value, scope: Scope) -> str | None:
