@@ -30,6 +30,10 @@ ON_META = [
     ("deimv2.Deimv2ForObjectDetection", "linear_swapped", REBUILT),
     # Sizes that are tensors without values: which of them a layer was given, only its place says.
     ("inkling.InklingModel", "inside_every_second_layer", REBUILT),
+    # A list that the root puts into the decoder, where there is none while that is built; a tie that others overruled.
+    ("d_fine.DFineForObjectDetection", "all_linears_of_a_name_swapped", REBUILT),
+    # The class was changed to a subclass whose arguments are those of the declared call, and no attributes.
+    ("d_fine.DFineModel", "layer_class_changed", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
 ]

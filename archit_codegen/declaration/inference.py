@@ -63,13 +63,10 @@ def candidates(
             yield _inferred(module, original, live_config, prefer_original)
         except _Missing:
             continue
-    if (
-        original is not None
-        and (own := original[1]) is not None
-        and own.cls is plain_class(module)
-        and own.args is not None
-    ):
-        yield Candidate(own.args, own.kwargs, False)
+    own = None if original is None else original[1]
+    if own is not None and own.args is not None and issubclass(plain_class(module), own.cls):
+        hints = {key: f"?{name}" for name, _, key, _ in bound_arguments(own.cls, own.args, own.kwargs)}
+        yield Candidate(own.args, own.kwargs, False, texts=hints)
 
 
 def _adjusted(module: nn.Module, declared: nn.Module, call: Call) -> Iterator[Candidate]:

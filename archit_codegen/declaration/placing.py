@@ -54,7 +54,8 @@ def place(
             rest.append(placement)
         elif (known := wanted.setdefault(node.built.site, {}).get(node.built.ordinal)) is not None:
             # A repeated member of a rearranged list: the site gives it the form that it gives the first.
-            rest += [placement] if known[1] != alternative else []
+            same = known[1] == alternative and known[0].declared is node
+            rest += [] if same else [placement]
         else:
             wanted[node.built.site][node.built.ordinal] = (placement, alternative)
     placed = list(loops)

@@ -5,17 +5,14 @@ from dataclasses import dataclass, field, replace
 
 from .changes import (
     Arranged,
-    Cast,
     Change,
     Delta,
     Frozen,
     FunctionPatched,
     Inside,
     MethodPatched,
-    Parametrized,
     SavedOnce,
     Shared,
-    TensorChanged,
     TiesChanged,
     is_appended,
 )
@@ -26,10 +23,11 @@ from .ir import ClassRef, CodeRef, Node, Site
 from .placing import Placement, declared_member, place
 from .restoring import restoring, saved_once, saved_once_at_root, ties
 from .slotnames import check_path
+from .splitting import CLASS_LEVEL, split
 from .statements import statements
 from .training import training_statements
 
-CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
+Lifted = tuple[int | None, Placement]  # what is left to an ancestor by its whole path, and the key of that if known
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +75,17 @@ def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     return Plan(variants, root, _present(delta.live, state))
 
 
-def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Placement]]:
+def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Lifted]]:
     """The edits of an owner, by the class whose source they go to, and what is left to an ancestor, by whole paths."""
     scope = scope_of(delta.reference, state.facts.holds, state.facts.name_of, path)
     placements: list[Placement] = []
-    lifted: list[Placement] = []
+    lifted: list[Lifted] = []
     state.owners.append(delta.reference.key)
     _collect(delta, "", path, placements, lifted, state)
     state.owners.pop()
-    here = [placement for placement in lifted if _belongs(placement, delta.reference, path)]
-    lifted = [placement for placement in lifted if placement not in here]
-    placements.extend(replace(placement, relative=_relative(placement.relative, path)) for placement in here)
+    here = [entry for entry in lifted if _belongs(*entry, delta.reference, path)]
+    lifted = [entry for entry in lifted if entry not in here]
+    placements.extend(replace(placement, relative=_relative(placement.relative, path)) for _, placement in here)
     by_site, rest = place(delta.reference, placements, scope, state.facts.site_text, state.facts.prefer_sites)
     edits: dict[ClassRef, list[SourceEdit]] = {}
     for cls, edit in by_site:
@@ -99,15 +97,15 @@ def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef,
     return edits, lifted
 
 
-def _belongs(lifted: Placement, owner: Node, path: str) -> bool:
+def _belongs(builder: int | None, lifted: Placement, owner: Node, path: str) -> bool:
     """Whether an owner holds both ends of what is shared, or built the module that stands further down."""
-    if isinstance(lifted.change, Shared):
+    if isinstance(lifted.change, Shared) and builder is None:
         return _below(lifted.change.target, path)
-    return lifted.declared is not None and _builder(lifted.declared) == owner.key
+    return builder == owner.key
 
 
-def _builder(node: Node | None) -> int | None:
-    return node.built.owner if node is not None and node.built is not None else None
+def _builder(node: Node) -> int | None:
+    return node.built.owner if node.built is not None else None
 
 
 def _below(target: str, path: str) -> bool:
@@ -119,7 +117,7 @@ def _relative(path: str, base: str) -> str:
 
 
 def _collect(
-    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Placement], state: _State
+    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Lifted], state: _State
 ) -> None:
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
@@ -132,76 +130,46 @@ def _collect(
         if edit.path == path and not isinstance(edit, Inside):
             here = relative
         declared = before.get(edit.slot) if order is None else declared_member(delta, edit, order)
+        builder = _builder(delta.reference if declared is None or edit.path == path else declared)
+        above = builder if relative or declared is not None else None
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
-            lifted.append(Placement(edit.path, edit, None, None))
+            lifted.append((None, Placement(edit.path, edit, None, None)))
         elif isinstance(edit, Inside):
-            for_class, for_owner = _split(edit.delta, state)
+            for_class, for_owner = split(edit.delta, state.facts.forced, flat=state.facts.flat)
             name = None if for_class is None else _child_variant(for_class, edit.path, lifted, state)
-            if name is not None and _builder(declared) in state.owners[:-1]:
-                lifted.append(Placement(edit.path, edit, declared, name))
-            elif name is not None:
-                placements.append(Placement(here, edit, declared, name))
+            if name is not None:
+                _put(Placement(here, edit, declared, name), above, placements, lifted, state)
             if for_owner is not None:
                 _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
             edit, inside = without_held(edit)
-            for_class, for_owner = _split(inside.delta, state) if inside else (None, None)
+            for_class, for_owner = (
+                split(inside.delta, state.facts.forced, flat=state.facts.flat) if inside else (None, None)
+            )
             held = _child_variant(for_class, inside.path, lifted, state) if inside and for_class else None
             inner = _inner_variant(edit, lifted, state)
-            placements.append(Placement(here, edit, declared, inner, held, is_appended(delta, edit)))
+            placement = Placement(here, edit, declared, inner, held, is_appended(delta, edit))
+            _put(placement, above, placements, lifted, state)
             if inside and for_owner:
                 below = here + inside.path.removeprefix(edit.path)
                 _collect(for_owner, below, inside.path, placements, lifted, state)
 
 
-def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
-    """What a variant of the module's class says, and what the owner does by path: everything below torch's modules
-    and, in the flat form, below all modules, but for what only a class can express."""
-    if delta.reference.kind == "module" and not state.facts.flat:
-        return _for_class_and_owner(delta)
-    if not _needs_class(delta, state):
-        return None, delta
-    if delta.reference.kind == "container":
-        return None, delta
-    mine = tuple(edit for edit in delta.edits if _by_class(edit, delta))
-    inner = [(edit, _split(edit.delta, state)) for edit in delta.edits if isinstance(edit, Inside)]
-    below = tuple(replace(edit, delta=part) for edit, (part, _) in inner if part is not None)
-    rest = tuple(replace(edit, delta=part) for edit, (_, part) in inner if part is not None)
-    others = tuple(edit for edit in delta.edits if not (_by_class(edit, delta) or isinstance(edit, Inside)))
-    by_owner = replace(delta, edits=(*others, *rest)) if others or rest else None
-    return replace(delta, edits=(*mine, *below)), by_owner
-
-
-def _for_class_and_owner(delta: Delta) -> tuple[Delta | None, Delta | None]:
-    """Parametrizations, and another dtype, are given to the finished module by its owner."""
-    owners = [edit for edit in delta.edits if isinstance(edit, Parametrized | Cast) or edit.slot == "parametrizations"]
-    if not owners:
-        return delta, None
-    rest = tuple(edit for edit in delta.edits if edit not in owners)
-    return (replace(delta, edits=rest) if rest else None), replace(delta, edits=tuple(owners))
-
-
-def _needs_class(delta: Delta, state: _State) -> bool:
-    forced = delta.reference.kind == "module" and delta.reference.cls in state.facts.forced
-    return forced or any(
-        _by_class(edit, delta) or (isinstance(edit, Inside) and _needs_class(edit.delta, state))
-        for edit in delta.edits
-    )
-
-
-def _by_class(edit: Change, delta: Delta) -> bool:
-    """Whether only a class of the module's own can express a change: a buffer that no checkpoint carries is filled
-    again by the class of its module."""
-    tensor = edit.live if isinstance(edit, TensorChanged) and edit.what == "buffer" else None
-    hidden = tensor is not None and not tensor.persistent and delta.reference.kind == "native"
-    return hidden or isinstance(edit, CLASS_LEVEL)
+def _put(
+    placement: Placement, builder: int | None, placements: list[Placement], lifted: list[Lifted], state: _State
+) -> None:
+    """Among the changes of this owner; or of one further up, which built the module and handed it on."""
+    if builder in state.owners[:-1]:
+        lifted.append((builder, replace(placement, relative=placement.change.path)))
+    else:
+        placements.append(placement)
 
 
 def _owner_path(path: str, relative: str) -> str:
     return path[: len(path) - len(relative)].rstrip(".") if relative and path.endswith(relative) else path
 
 
-def _child_variant(delta: Delta, path: str, lifted: list[Placement], state: _State) -> str | None:
+def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: _State) -> str | None:
     edits, above = _owner_edits(delta, state, path)
     lifted.extend(above)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
@@ -209,7 +177,7 @@ def _child_variant(delta: Delta, path: str, lifted: list[Placement], state: _Sta
     return _variant(delta, edits, state) if wanted else None
 
 
-def _inner_variant(edit: Change, lifted: list[Placement], state: _State) -> str | None:
+def _inner_variant(edit: Change, lifted: list[Lifted], state: _State) -> str | None:
     """The variant of a user's own class that was changed after it was constructed."""
     inner = getattr(edit, "delta", None)
     if inner is None:
