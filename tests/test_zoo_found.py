@@ -20,6 +20,9 @@ SMALL = [
     ("grounding_dino.GroundingDinoForObjectDetection", "weights_untied", REBUILT),
     # A docstring has lines that transformers takes for imports of a file.
     ("rt_detr.RTDetrResNetBackbone", "layers_frozen", REBUILT),
+    # Hidden buffers that a module without tensors of its own fills, which transformers passes over in custom code.
+    ("falcon_h1.FalconH1Model", "class_patched", REBUILT),
+    ("falcon_h1.FalconH1ForCausalLM", "all_frozen_but_norms", REBUILT),
     # The native class appends to a list in its config while it builds.
     ("levit.LevitModel", "last_layer_wrapped", NOT_NATIVELY),
 ]

@@ -20,9 +20,9 @@ from .following import follow
 from .forcing import forced
 from .given import GIVEN, check_meanings, unmistakable
 from .importing import Import
-from .initialising import guards
+from .initialising import guards, models_passed_over, unskipped
 from .ir import ClassRef, CodeRef
-from .lookup import Place, place_of_module
+from .lookup import place_of_module
 from .markers import explained, missing_markers, unlisted
 from .patches import method_edit
 from .plan import Facts, make_plan
@@ -154,7 +154,9 @@ class Emitter:
             definitions=tuple(definition.name for definition in parts.user.definitions),
             imports={**GIVEN, **imports},
             relays=self.bench.process.relays,
-            methods={code: _place("a patched method", scope) for code, scope in self.method_scopes.items()},
+            methods={
+                code: place_of_module("a patched method", scope, None) for code, scope in self.method_scopes.items()
+            },
             postponed=parts.postponed,
             vendor=self.options.vendor,
             conversions=parts.conversions,
@@ -168,8 +170,11 @@ class Emitter:
     # --- plan
 
     def plan(self, names: UsedNames) -> Plan:
-        wanted = self.forced | self.bench.built_by_config
-        return make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names))
+        return make_plan(forced(self.delta, self._wanted), self.options.suffix, self.facts(names))
+
+    @property
+    def _wanted(self) -> frozenset[ClassRef]:
+        return self.forced | self.bench.built_by_config | models_passed_over(self.bench.live_modules)
 
     def _plans_of_others(self) -> Iterator[Plan]:
         for other in self.others:
@@ -185,7 +190,7 @@ class Emitter:
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
-            forced=self.forced | self.bench.built_by_config,
+            forced=self._wanted,
             restores=self._restores(names),
             guards=guards(self.bench.live, [e.path for e in flatten(self.delta) if isinstance(e, Replaced)]),
             prefer_sites=self.options.prefer_sites,
@@ -193,11 +198,11 @@ class Emitter:
             gathers=gathers_unsaved(),
         )
 
-    def _restores(self, names: UsedNames) -> tuple[InitWeights, ...]:
+    def _restores(self, names: UsedNames) -> tuple[SourceEdit, ...]:
         if not isinstance(self.bench.live, PreTrainedModel):
             return ()  # no `from_pretrained` leaves what no checkpoint carries uninitialised
         copied = {obj: (name,) for obj, name in names.user.names.items() if isinstance(obj, type)}
-        return tuple(map(InitWeights, restoring_statements(self.bench.live, copied)))
+        return (*map(InitWeights, restoring_statements(self.bench.live, copied)), *unskipped(self.bench.live_modules))
 
     def _method(self, name: str, code: CodeRef, cls: ClassRef, others: frozenset[str]) -> Method:
         function = self.bench.objects[code.key]
@@ -249,7 +254,7 @@ class Emitter:
                 variant,
                 Original(source.text, source.line, source.indent),
                 Followed(renames.present, renames.single, renames.package, renames.documented, renames.unlisted),
-                _place(variant.name, scope),
+                place_of_module(variant.name, scope, None),
             )
         )
         text = rewrite_class(source, self._with_bound_methods(variant, scope, bindings), renames)
@@ -293,7 +298,3 @@ class Emitter:
         single = {base.__name__: name for base, name in configs.items() if scope.get(base.__name__) is base}
         package = str(scope.get("__package__") or "")
         return Renames(present, single, package, documents_any_name())
-
-
-def _place(path: str, scope: Mapping[str, Any]) -> Place:
-    return place_of_module(path, scope, None)

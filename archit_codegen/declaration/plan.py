@@ -16,7 +16,7 @@ from .changes import (
     TiesChanged,
     is_appended,
 )
-from .edits import Guard, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
+from .edits import Guard, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
 from .holding import without_held
 from .ir import ClassRef, CodeRef, Node, Site
@@ -42,7 +42,7 @@ class Facts:
     follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
     forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
     prefer_sites: bool = True
-    restores: tuple[InitWeights, ...] = ()  # for the `_init_weights` of the model classes
+    restores: tuple[SourceEdit, ...] = ()  # for the `_init_weights` of the model classes
     guards: Mapping[ClassRef, tuple[Guard, ...]] = field(default_factory=dict)  # of model classes
     flat: bool = False  # whether the root makes all changes, by path
     gathers: bool = True  # whether a model knows what the models below it do not save

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from .edits import Assign, ClassAttribute, InitWeights, Method, SourceEdit, Statement
+from .edits import Assign, ClassAttribute, InitWeights, Method, NewMethod, SourceEdit, Statement
 
 INIT = "__init__"
 INIT_WEIGHTS = "_init_weights"
@@ -160,6 +160,12 @@ def replace_method(node: cst.ClassDef, edit: Method) -> cst.ClassDef:
     if not placed:
         body.append(_spaced(parsed, None, True))
     return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def add_method(node: cst.ClassDef, edit: NewMethod) -> cst.ClassDef:
+    """The class with a method more, at its end."""
+    new = _spaced(cst.parse_module(edit.text).body[0], None, True)
+    return node.with_changes(body=node.body.with_changes(body=[*node.body.body, new]))
 
 
 def extend_init_weights(node: cst.ClassDef, edit: InitWeights) -> cst.ClassDef:

@@ -1,6 +1,6 @@
 """Builds on `meta`: the declared class with the live config, and the modules of a surgery, from their calls."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,6 +63,10 @@ class Workbench:
         for name in path.split(".") if path else ():
             current = getattr(current, name)
         return current
+
+    @property
+    def live_modules(self) -> Collection[nn.Module]:
+        return self._live_reader.modules.values()
 
     def live_module(self, key: int) -> nn.Module:
         return self._live_reader.modules[key]
