@@ -13,7 +13,7 @@ from .parametrized import plain_class
 from .record import Call
 from .signature import constructor_parameters
 from .tensortext import tensor_text
-from .walking import NamedModule, named_modules
+from .walking import NamedModule
 
 PERSIST = "Make it persistent, or compute the new values in the module's `__init__`."
 
@@ -82,7 +82,7 @@ def buffer_text(tensor: torch.Tensor, name: str, declared: Call | None, *, dtype
     return tensor_text(values, dtype=dtype)
 
 
-def restoring_statements(live: nn.Module, names: Mapping[type, tuple[str, ...]]) -> Iterator[str]:
+def restoring_statements(live: Sequence[NamedModule], names: Mapping[type, tuple[str, ...]]) -> Iterator[str]:
     """For `_init_weights`: the user's own modules compute their buffers again from the arguments that they keep.
 
     `from_pretrained` builds on `meta` and leaves what no checkpoint carries uninitialised. ``names`` are the emitted
@@ -92,7 +92,7 @@ def restoring_statements(live: nn.Module, names: Mapping[type, tuple[str, ...]])
         UnsupportedChange: a class does not keep an argument that its buffers may need.
     """
     found: dict[type, tuple[str, nn.Module]] = {}
-    for path, module in named_modules(live):
+    for path, module in live:
         if module._non_persistent_buffers_set and is_user_code(type(module)) and any(_computed(module)):
             found.setdefault(type(module), (path, module))
     for cls, (path, module) in found.items():

@@ -21,7 +21,7 @@ from .given import GIVEN, check_meanings, unmistakable
 from .importing import Import
 from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
-from .lookup import Place, place_of_module
+from .lookup import place_of_module
 from .markers import explained, foreseen, missing_markers, unlisted
 from .patches import method_edit
 from .plan import Facts, make_plan
@@ -155,7 +155,9 @@ class Emitter:
             definitions=tuple(definition.name for definition in parts.user.definitions),
             imports={**GIVEN, **imports},
             relays=self.bench.process.relays,
-            methods={code: _place("a patched method", scope) for code, scope in self.method_scopes.items()},
+            methods={
+                code: place_of_module("a patched method", scope, None) for code, scope in self.method_scopes.items()
+            },
             postponed=parts.postponed,
             vendor=self.options.vendor,
             conversions=parts.conversions,
@@ -169,8 +171,10 @@ class Emitter:
     # --- plan
 
     def plan(self, names: UsedNames) -> Plan:
-        wanted = self.forced | self.bench.built_by_config
-        return make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names))
+        if self.initialised is None:
+            self.initialised = initialised(self.bench.live, self.delta, names.user.names)
+        wanted = self.forced | self.bench.built_by_config | self.initialised.passed_over
+        return make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names, self.initialised, wanted))
 
     def _plans_of_others(self) -> Iterator[Plan]:
         for other in self.others:
@@ -178,9 +182,7 @@ class Emitter:
             with suppress(ArchitError):  # what cannot be declared there says nothing about what is compiled here
                 yield replace(other, options=self.options, forced=self.forced, method_scopes={}).plan(names)
 
-    def facts(self, names: UsedNames) -> Facts:
-        if self.initialised is None:
-            self.initialised = initialised(self.bench.live, self.delta, names.user.names)
+    def facts(self, names: UsedNames, initialised: Initialised, wanted: frozenset[ClassRef]) -> Facts:
         return Facts(
             site_text=site_text,
             lineage=self.bench.lineage,
@@ -188,9 +190,9 @@ class Emitter:
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
-            forced=self.forced | self.bench.built_by_config,
-            restores=self.initialised.restores,
-            guards=self.initialised.guards,
+            forced=wanted,
+            restores=initialised.restores,
+            guards=initialised.guards,
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
             gathers=gathers_unsaved(),
@@ -246,7 +248,7 @@ class Emitter:
                 variant,
                 Original(source.text, source.line, source.indent),
                 Followed(renames.present, renames.single, renames.package, renames.documented, renames.unlisted),
-                _place(variant.name, scope),
+                place_of_module(variant.name, scope, None),
             )
         )
         text = rewrite_class(source, self._with_bound_methods(variant, scope, bindings), renames)
@@ -290,7 +292,3 @@ class Emitter:
         single = {base.__name__: name for base, name in configs.items() if scope.get(base.__name__) is base}
         package = str(scope.get("__package__") or "")
         return Renames(present, single, package, documents_any_name())
-
-
-def _place(path: str, scope: Mapping[str, Any]) -> Place:
-    return place_of_module(path, scope, None)

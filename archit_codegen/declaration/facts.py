@@ -33,7 +33,7 @@ STATE = frozenset((
     "_keys_to_ignore_on_load_missing", "_keys_to_ignore_on_load_unexpected", "_keys_to_ignore_on_save",
     "_no_split_modules", "_keep_in_fp32_modules", "_keep_in_fp32_modules_strict", "_tp_plan", "_ep_plan", "_pp_plan",
     "_fsdp_plan", "_tp_size", "_device_mesh", "_use_kernels", "_compiled_call", "_compiled_call_impl",
-    "_weight_conversions",
+    "_weight_conversions", "_tied_weights_keys",
 ))  # fmt: skip
 UNDECLARED = MANAGED | STATE
 HOOKS = {kind: kind.strip("_").replace("_", " ") for kind in (

@@ -38,11 +38,9 @@ class _Forcing:
     def edit(self, edit: Change, pair: tuple[Node, Node] | None) -> Change:
         if isinstance(edit, Inside):
             return replace(edit, delta=self.inside(edit.delta, edit.path))
-        if isinstance(edit, Replaced) and edit.inner is not None and edit.delta is None and pair is not None:
-            known, live = pair
-            held = self.inside(Delta(known, _below(live, edit.inner), ()), join(edit.path, edit.inner))
-            if held.edits or known.cls in self.classes:
-                return replace(edit, held=held)
+        if isinstance(edit, Replaced) and edit.inner is not None and edit.built is not None and pair is not None:
+            inside = self.inside(edit.delta or Delta(edit.built, pair[1], ()), edit.path)
+            return replace(edit, delta=inside) if inside.edits else edit
         return edit
 
 
@@ -60,11 +58,3 @@ def _pairs(delta: Delta) -> Iterator[tuple[str, Node, Node]]:
         if child is not None and known is not None and child.key not in seen:
             seen.add(child.key)
             yield name, known, child
-
-
-def _below(node: Node, path: str) -> Node:
-    for name in path.split(".") if path else ():
-        child = node.child(name)
-        assert child is not None
-        node = child
-    return node

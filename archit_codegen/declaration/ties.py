@@ -28,9 +28,7 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
     if _groups(reference) == _groups(live) and before.keys() == after.keys():
         return None
     active = live.ties_active
-    stays = (_holds(entry, after) or not (active and _holds(entry, before)) for entry in reference.ties)
-    fits = (_fits(entry, after) or not _fits(entry, before) for entry in reference.ties)
-    kept = [entry for entry, *kept in zip(reference.ties, stays, fits, strict=True) if all(kept)]
+    kept = _kept(reference.ties, before, after, active)
     covered = {name for entry in kept if active for name in _matching(entry[0], after) if _holds(entry, after)}
     added = [pair for pair in _pairs(reference, live) if pair[0] not in covered]
     if added and not active:
@@ -44,6 +42,19 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
     if needed == reference.ties:
         return None
     return _expanded(needed, after) if all(SHORT.match(text) for entry in needed for text in entry) else needed
+
+
+def _kept(ties: Keys, before: dict[str, int], after: dict[str, int], active: bool) -> list[tuple[str, str]]:
+    """The declared entries that still say what is tied, or that the ones after them overrule, as before."""
+    kept: list[tuple[str, str]] = []
+    overruled: set[str] = set()
+    for entry in reversed(ties):
+        targets = set(_matching(entry[0], after))
+        right = not active or _holds(entry, after) or (not _holds(entry, before) and targets <= overruled)
+        if right and (_fits(entry, after) or not _fits(entry, before)):
+            kept.insert(0, entry)
+            overruled |= targets
+    return kept
 
 
 def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
