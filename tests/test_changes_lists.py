@@ -1,13 +1,15 @@
 """Lists of layers: permuted, shortened, repeated, shared, wrapped."""
 
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 
 import archit_codegen as archit
-from tests.small import bert, check, llama
+from tests.small import bert, check, compiled, llama, plain_values
 
 HOW = pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "unrecorded"])
 
@@ -60,6 +62,24 @@ def test_all_layers_shared(recorded: bool) -> None:
         for index in (1, 2):
             live.bert.encoder.layer[index] = live.bert.encoder.layer[0]
     check(live, "self.layer = nn.ModuleList([self.layer[0]] * len(self.layer))", saved=recorded)
+
+
+def test_shared_layers_are_saved_once_at_any_depth(tmp_path: Path) -> None:
+    """How many there are follows the config, and so does what a checkpoint leaves out."""
+    live = bert()
+    for index in (1, 2):
+        live.bert.encoder.layer[index] = live.bert.encoder.layer[0]
+    package = compiled(live)
+    root = getattr(package.load(), package.root_class)
+    deeper = root(root.config_class(**{**plain_values(live.config), "num_hidden_layers": 12}))
+    deeper.save_pretrained(tmp_path)
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        names = list(file.keys())
+    layers = {name.split(".layer.")[1].partition(".")[0] for name in names if ".layer." in name}
+    assert layers == {"0"}
+    loaded, report = root.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(report.values())
+    assert all(torch.equal(loaded.state_dict()[name], weight) for name, weight in deeper.state_dict().items())
 
 
 def test_one_layer_differs() -> None:

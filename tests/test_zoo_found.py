@@ -14,14 +14,29 @@ SMALL = [
     ("paligemma.PaliGemmaModel", "embedding_wrapped", REBUILT),
     # One key is left, which is a pattern, and transformers takes it for a name.
     ("ibert.IBertForMaskedLM", "weights_untied", REBUILT),
+    # The class itself switches ties off in the config that it is given.
+    ("encoder_decoder.EncoderDecoderModel", "weights_tied", REBUILT),
     # What the root declares ties weights inside a model below it.
     ("grounding_dino.GroundingDinoForObjectDetection", "weights_untied", REBUILT),
+    # A docstring has lines that transformers takes for imports of a file.
+    ("rt_detr.RTDetrResNetBackbone", "layers_frozen", REBUILT),
+    # Hidden buffers that a module without tensors of its own fills, which transformers passes over in custom code.
+    ("falcon_h1.FalconH1Model", "class_patched", REBUILT),
+    ("falcon_h1.FalconH1ForCausalLM", "all_frozen_but_norms", REBUILT),
     # The native class appends to a list in its config while it builds.
     ("levit.LevitModel", "last_layer_wrapped", NOT_NATIVELY),
 ]
 ON_META = [
     # Keys are patterns that match buffers as well.
     ("rt_detr_v2.RTDetrV2ForObjectDetection", "hidden_buffer_added", REBUILT),
+    # The class says what is tied in its body, and then by a property.
+    ("deimv2.Deimv2ForObjectDetection", "linear_swapped", REBUILT),
+    # Sizes that are tensors without values: which of them a layer was given, only its place says.
+    ("inkling.InklingModel", "inside_every_second_layer", REBUILT),
+    # A list that the root puts into the decoder, where there is none while that is built; a tie that others overruled.
+    ("d_fine.DFineForObjectDetection", "all_linears_of_a_name_swapped", REBUILT),
+    # The class was changed to a subclass whose arguments are those of the declared call, and no attributes.
+    ("d_fine.DFineModel", "layer_class_changed", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
 ]

@@ -55,7 +55,6 @@ class Replaced(Change):
     delta: "Delta | None"
     inner: str | None
     built: Node | None = field(default=None, compare=False)  # what the construction makes
-    held: "Delta | None" = None  # where the declared module inside has to be of a class in the emitted file
 
     def describe(self) -> str:
         if self.declared == self.construction.cls:

@@ -104,7 +104,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
             if (keys := needed_ties(reference, live, path)) is not None
             else ()
         ),
-        *((SavedOnce(path, paths),) if (paths := second_paths(reference, live)) else ()),
+        *((SavedOnce(path, paths),) if live.key in seen.sharing and (paths := second_paths(reference, live)) else ()),
         *((Cast(path, cast, False),) if cast else ()),
     )
     return Delta(reference, live, edits)

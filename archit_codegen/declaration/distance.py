@@ -1,10 +1,11 @@
 """How far two nodes are apart, and which member of a declared list a live member was built as. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from .ir import Literal, Node, Site
+from .ir import ClassRef, Literal, Node, Site
 
-Feature = tuple[tuple[str, ...], str]  # a path below a member, and what is told there
+Path = tuple[str, ...]
+Feature = tuple[Path, str]  # a path below a member, and what is told there
 
 
 def distance(declared: Node, live: Node) -> int:
@@ -40,13 +41,26 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
 
     Members are recognised by what tells the declared ones apart (such as ``layer_idx`` anywhere below them), else by
     the recorded iteration that built them; where there is neither, they are matched in order, and a member of another
-    class stands for the one it replaces.
+    class stands for the one it replaces. A wrapper is what it holds.
     """
     first_at = {node.key: index for index, node in reversed(list(enumerate(live)))}
+    keys, live = [node.key for node in live], [_held(node, {member.cls for member in declared}) for node in live]
     exact = _one_by_one(declared, live, list(_telling(declared, ())))
     matched = exact if all(_settled(m, node, declared) for m, node in zip(exact, live, strict=True)) else None
     result = _fill(matched, len(declared)) if matched else _in_order(declared, live)
-    return [result[first_at[node.key]] for node in live]
+    return [result[first_at[key]] for key in keys]
+
+
+def _held(node: Node, classes: Collection[ClassRef]) -> Node:
+    """The first module of these classes that one holds, itself included; itself where it holds none."""
+    return next((part for part in _parts(node) if part.cls in classes), node)
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    yield node
+    for _, child in node.children:
+        if child is not None:
+            yield from _parts(child)
 
 
 def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
@@ -66,12 +80,13 @@ def _one_by_one(declared: Sequence[Node], live: Sequence[Node], telling: Sequenc
     found: list[int | None] = []
     last = -1
     told: dict[tuple[object, ...], list[int]] = {}
+    classes = _classes(declared, {path[:depth] for path, _ in telling for depth in range(1, len(path) + 1)})
     for index, member in enumerate(declared):
-        told.setdefault(_told(member, telling), []).append(index)
+        told.setdefault(_told(member, telling, classes), []).append(index)
     by_build = _by_build(declared)
     for node in live:
         if telling:
-            fitting = told.get(_told(node, telling), [])
+            fitting = told.get(_told(node, telling, classes), [])
         else:
             built = node.built and node.built.site and by_build.get((node.built.site, node.built.ordinal))
             fitting = [built] if isinstance(built, int) else []
@@ -124,7 +139,8 @@ def _in_order(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None
 def _telling(members: Sequence[Node | None], path: tuple[str, ...]) -> Iterator[Feature]:
     """The features in which members of one reader differ; what is the same in all, down to the leaves, is passed
     over."""
-    if len({member and member.form for member in members}) < 2:
+    members = list({member and member.form: member for member in members}.values())
+    if len(members) < 2:
         return
     own = [_own(member) for member in members]
     yield from (
@@ -135,17 +151,25 @@ def _telling(members: Sequence[Node | None], path: tuple[str, ...]) -> Iterator[
         yield from _telling([children.get(name) for children in below], (*path, name))
 
 
-def _told(member: Node, telling: Sequence[Feature]) -> tuple[object, ...]:
-    known: dict[tuple[str, ...], Mapping[str, object]] = {}
+def _classes(members: Sequence[Node], paths: Collection[Path]) -> Mapping[Path, frozenset[ClassRef]]:
+    """The classes that members have at paths below them."""
+    found = {path: [_below(member, path, {}) for member in members] for path in paths}
+    return {path: frozenset(node.cls for node in nodes if node is not None) for path, nodes in found.items()}
+
+
+def _told(member: Node, telling: Sequence[Feature], classes: Mapping[Path, frozenset[ClassRef]]) -> tuple[object, ...]:
+    known: dict[Path, Mapping[str, object]] = {}
     for path, _ in telling:
         if path not in known:
-            known[path] = _own(_below(member, path))
+            known[path] = _own(_below(member, path, classes))
     return member.cls, *(known[path].get(name) for path, name in telling)
 
 
-def _below(node: Node | None, path: tuple[str, ...]) -> Node | None:
-    for name in path:
-        node = dict(node.children).get(name) if node is not None else None
+def _below(node: Node | None, path: Path, classes: Mapping[Path, frozenset[ClassRef]]) -> Node | None:
+    """What stands at a path, or what a wrapper there holds of the classes that are declared there."""
+    for depth, name in enumerate(path, 1):
+        child = dict(node.children).get(name) if node is not None else None
+        node = child if child is None else _held(child, classes.get(path[:depth], frozenset()))
     return node
 
 

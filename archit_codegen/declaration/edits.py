@@ -129,6 +129,13 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
+class NewMethod:
+    """A method that the declared class does not have."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class InitWeights:
     """A statement at the end of `_init_weights`."""
 
@@ -161,7 +168,8 @@ class Constructs:
     new: str
 
 
-SourceEdit = SiteEdit | LoopEdit | Assign | Statement | Method | Guard | InitWeights | ClassAttribute | Constructs
+Addition = Statement | NewMethod | InitWeights | ClassAttribute
+SourceEdit = SiteEdit | LoopEdit | Assign | Method | Guard | Constructs | Addition
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,14 @@ class Scope:
 def scope_of(owner: Node, holds: Holds, name_of: NameOf, path: str) -> Scope:
     """The scope of the constructor of ``owner``."""
     arguments = _named_arguments(owner)
-    values = tuple((a.value, a.name) for a in arguments if isinstance(a.value, Opaque | ConfigCopy))
+    values = tuple((a.value, a.name) for a in arguments if _is_owned(a.value))
     plain = frozenset(a.name for a in arguments if isinstance(a.value, Literal) and a.kind == "parameter")
     return Scope(_config_names(owner), {}, holds, name_of, path, values, plain)
+
+
+def _is_owned(value: Value) -> bool:
+    """Whether the owner's own name for it is better than anything else."""
+    return isinstance(value, Opaque | ConfigCopy) or (isinstance(value, Structure) and value.code is not None)
 
 
 def _named_arguments(owner: Node) -> tuple[Argument, ...]:
@@ -70,7 +75,7 @@ def _config_names(owner: Node) -> Mapping[str, str]:
     if names:
         return names
     for argument in arguments:  # a copy of the config, such as an encoder's; each use is checked by its value
-        if argument.name == "config" and isinstance(argument.value, Opaque | ConfigCopy):
+        if argument.name == "config" and _is_owned(argument.value):
             return {argument.value.path if isinstance(argument.value, ConfigCopy) else "": "config"}
     return {v.path: f"self.{name}" for name, v in owner.attributes if isinstance(v, ConfigRef)}
 
@@ -107,6 +112,8 @@ def _named_by_hand(text: str, name: str, scope: Scope) -> str:
 def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested: Mapping[int, Construction]) -> str:
     """The text of one argument, by its provenance."""
     value = argument.value
+    if (own := _own_name(argument, scope)) is not None:
+        return own
     match value:
         case ModuleRef(key=key) if key == replaced:
             return ORIGINAL
@@ -125,8 +132,6 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
         case Structure():
             members = [replace(argument, value=item, text=None, learnt=None) for _, item in value.items]
             return bracketed(value, [argument_text(member, scope, replaced, nested) for member in members], scope)
-        case Opaque() | ConfigCopy() if value in dict(scope.values):
-            return dict(scope.values)[value]
         case ConfigCopy():
             text = _copy_text(value, scope)
             if text is not None:
@@ -138,8 +143,23 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
     )
 
 
+def _own_name(argument: Argument, scope: Scope) -> str | None:
+    """The owner's name for a value; of what has a description alone, equal ones may be different things."""
+    value = argument.value
+    names = [name for held, name in scope.values if held == value]
+    if not isinstance(value, Opaque) or not names:
+        return names[-1] if names else None
+    for hint in ((argument.text or "").removeprefix("?"), argument.name):
+        original = scope.originals.get(hint)
+        if original is not None and original[0] == value:
+            return original[1]
+    return argument.name if argument.name in names else names[0] if len(names) == 1 else None
+
+
 def value_text(value: Value, scope: Scope) -> str | None:
     """The text of a plain value, None where it has none."""
+    if value in (owned := dict(scope.values)):
+        return owned[value]
     match value:
         case Literal(text=text):
             return text
@@ -148,7 +168,7 @@ def value_text(value: Value, scope: Scope) -> str | None:
         case ConfigRef(path=path):
             return scope.config(path)
         case ConfigCopy():
-            return dict(scope.values).get(value) or _copy_text(value, scope)
+            return _copy_text(value, scope)
         case Member():
             return f"{scope.name_of(value.code)}.{value.name}"
         case Structure():

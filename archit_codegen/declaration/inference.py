@@ -63,13 +63,10 @@ def candidates(
             yield _inferred(module, original, live_config, prefer_original)
         except _Missing:
             continue
-    if (
-        original is not None
-        and (own := original[1]) is not None
-        and own.cls is plain_class(module)
-        and own.args is not None
-    ):
-        yield Candidate(own.args, own.kwargs, False)
+    own = None if original is None else original[1]
+    if own is not None and own.args is not None and issubclass(plain_class(module), own.cls):
+        hints = {key: f"?{name}" for name, _, key, _ in bound_arguments(own.cls, own.args, own.kwargs)}
+        yield Candidate(own.args, own.kwargs, False, texts=hints)
 
 
 def _adjusted(module: nn.Module, declared: nn.Module, call: Call) -> Iterator[Candidate]:
@@ -123,6 +120,8 @@ def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_
             continue
         else:
             value = _value(module, parameter, original, given if prefer_original else {}, config)
+            if not hasattr(module, parameter.name) and any(value is known for known in args if _is_module(known)):
+                raise _Missing(parameter.name)  # the module that is held was an argument already
             if value is parameter.default:
                 continue
             if parameter.kind is parameter.KEYWORD_ONLY or kwargs or _skipped(parameter, module, args):
@@ -132,6 +131,10 @@ def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_
                 texts[len(args)] = f"?{parameter.name}"
                 args.append(value)
     return Candidate(tuple(args), kwargs, False, texts=texts)
+
+
+def _is_module(value: Any) -> bool:
+    return isinstance(value, nn.Module)
 
 
 def _skipped(parameter: inspect.Parameter, module: nn.Module, args: list[Any]) -> bool:

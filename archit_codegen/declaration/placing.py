@@ -1,7 +1,7 @@
 """Puts changes of child modules at the sites that built them; what no site can express is left over. Pure."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .changes import Arranged, Change, Delta, Inside, Replaced
@@ -37,6 +37,7 @@ def place(
     owner: Node, placements: Sequence[Placement], scope: Scope, sites: Sites, prefer: bool
 ) -> tuple[list[Placed], list[Placement]]:
     """Edits at sites, and the placements that are left; unless sites are preferred, only other classes go there."""
+    dropped = frozenset(_dropped(owner, placements))
     built = _built_by(owner)
     wanted: dict[Site, dict[int, tuple[Placement, Alternative]]] = {}
     rest = [placement for placement in placements if not (prefer or isinstance(placement.change, Inside))]
@@ -53,28 +54,33 @@ def place(
             rest.append(placement)
         elif (known := wanted.setdefault(node.built.site, {}).get(node.built.ordinal)) is not None:
             # A repeated member of a rearranged list: the site gives it the form that it gives the first.
-            rest += [placement] if known[1] != alternative else []
+            same = known[1] == alternative and known[0].declared is node
+            rest += [] if same else [placement]
         else:
             wanted[node.built.site][node.built.ordinal] = (placement, alternative)
     placed = list(loops)
     for site, by_ordinal in wanted.items():
-        edit = _site_edit(site, by_ordinal, built[site], sites)
+        edit = _site_edit(site, by_ordinal, built[site], sites, dropped)
         if edit is None:
             rest.extend(placement for placement, _ in by_ordinal.values())
         else:
             placed.append((built[site][0].built.site_class, edit))  # type: ignore[union-attr]  # built by a site
-    placed.extend(_constructs(built, wanted))
+    placed.extend(_constructs(built, wanted, dropped))
     return placed, rest
 
 
 def _constructs(
-    built: Mapping[Site, list[Node]], wanted: Mapping[Site, Mapping[int, tuple[Placement, Alternative]]]
+    built: Mapping[Site, list[Node]],
+    wanted: Mapping[Site, Mapping[int, tuple[Placement, Alternative]]],
+    dropped: Container[int],
 ) -> Iterator[Placed]:
     """For each class that the owner's code constructs: one variant, if that is what all of them became."""
     results: dict[tuple[ClassRef | None, ClassRef], set[str]] = {}
     for site, nodes in built.items():
         for node in nodes:
             assert node.built is not None
+            if node.key in dropped:
+                continue
             _, alternative = wanted.get(site, {}).get(node.built.ordinal, (None, None))
             new = alternative.name.removesuffix("._from_config") if isinstance(alternative, Callee) else node.cls.name
             results.setdefault((node.built.site_class, node.cls), set()).add(new)
@@ -82,6 +88,16 @@ def _constructs(
         (new,) = names if len(names) == 1 else (cls.name,)
         if wanted and cls.module.partition(".")[0] != "torch":
             yield site_class, Constructs(cls.name, new)
+
+
+def _dropped(owner: Node, placements: Sequence[Placement]) -> Iterator[int]:
+    """Members of lists that are dropped again: what their sites build of them is no matter."""
+    for placement in placements:
+        change = placement.change
+        if isinstance(change, Arranged):
+            for index, (_, child) in enumerate(_at(owner, placement.relative).children):
+                if index not in change.order and child is not None:
+                    yield child.key
 
 
 def _built_by(owner: Node) -> Mapping[Site, list[Node]]:
@@ -185,13 +201,18 @@ def _same(old: Value, new: Value) -> bool:
 
 
 def _site_edit(
-    site: Site, by_ordinal: Mapping[int, tuple[Placement, Alternative]], nodes: Sequence[Node], sites: Sites
+    site: Site,
+    by_ordinal: Mapping[int, tuple[Placement, Alternative]],
+    nodes: Sequence[Node],
+    sites: Sites,
+    dropped: Container[int],
 ) -> SiteEdit | None:
     groups: dict[Alternative, list[int]] = {}
     for ordinal, (_, alternative) in sorted(by_ordinal.items()):
         groups.setdefault(alternative, []).append(ordinal)
     text = sites(site)
     count = None if text is None or not text.every or text.loops != 1 else _count(text, len(nodes))
+    nodes = [node for node in nodes if node.key not in dropped]
     if len(groups) == 1 and len(by_ordinal) == len(nodes):
         return SiteEdit(site, (((), next(iter(groups))),), count=count)
     if text is None or text.loop is None or text.loops > 1:

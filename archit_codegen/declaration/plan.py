@@ -5,32 +5,29 @@ from dataclasses import dataclass, field, replace
 
 from .changes import (
     Arranged,
-    Cast,
     Change,
     Delta,
     Frozen,
     FunctionPatched,
     Inside,
     MethodPatched,
-    Parametrized,
-    Replaced,
     SavedOnce,
     Shared,
-    TensorChanged,
     TiesChanged,
     is_appended,
 )
-from .edits import ClassAttribute, Guard, InitWeights, Method, Plan, SiteText, SourceEdit, Statement, Variant
+from .edits import Guard, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
+from .holding import without_held
 from .ir import ClassRef, CodeRef, Node, Site
-from .literal import write_literal
 from .placing import Placement, declared_member, place
-from .restoring import restoring, saved_once, saved_once_at_root
+from .restoring import restoring, saved_once, saved_once_at_root, ties
 from .slotnames import check_path
+from .splitting import CLASS_LEVEL, split
 from .statements import statements
 from .training import training_statements
 
-CLASS_LEVEL = (MethodPatched, FunctionPatched, TiesChanged, SavedOnce)
+Lifted = tuple[int | None, Placement]  # what is left to an ancestor by its whole path, and the key of that if known
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Facts:
     follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
     forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
     prefer_sites: bool = True
-    restores: tuple[InitWeights, ...] = ()  # for the `_init_weights` of the model classes
+    restores: tuple[SourceEdit, ...] = ()  # for the `_init_weights` of the model classes
     guards: Mapping[ClassRef, tuple[Guard, ...]] = field(default_factory=dict)  # of model classes
     flat: bool = False  # whether the root makes all changes, by path
     gathers: bool = True  # whether a model knows what the models below it do not save
@@ -63,6 +60,7 @@ class _State:
     counts: dict[str, int] = field(default_factory=dict)
     taken: dict[int, str] = field(default_factory=dict)
     restoring: set[str] = field(default_factory=set)  # the variants that hold the `_init_weights` of others
+    owners: list[int] = field(default_factory=list)  # the modules that are being planned, each inside the one before
 
 
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
@@ -77,15 +75,17 @@ def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     return Plan(variants, root, _present(delta.live, state))
 
 
-def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Change]]:
-    """The edits of an owner, by the class whose source they go to, and the changes left to an ancestor."""
+def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Lifted]]:
+    """The edits of an owner, by the class whose source they go to, and what is left to an ancestor, by whole paths."""
     scope = scope_of(delta.reference, state.facts.holds, state.facts.name_of, path)
     placements: list[Placement] = []
-    lifted: list[Change] = []
+    lifted: list[Lifted] = []
+    state.owners.append(delta.reference.key)
     _collect(delta, "", path, placements, lifted, state)
-    here = [change for change in lifted if isinstance(change, Shared) and _below(change.target, path)]
-    lifted = [change for change in lifted if change not in here]
-    placements.extend(Placement(_relative(change.path, path), change, None, None) for change in here)
+    state.owners.pop()
+    here = [entry for entry in lifted if _belongs(*entry, delta.reference, path)]
+    lifted = [entry for entry in lifted if entry not in here]
+    placements.extend(replace(placement, relative=_relative(placement.relative, path)) for _, placement in here)
     by_site, rest = place(delta.reference, placements, scope, state.facts.site_text, state.facts.prefer_sites)
     edits: dict[ClassRef, list[SourceEdit]] = {}
     for cls, edit in by_site:
@@ -97,6 +97,17 @@ def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef,
     return edits, lifted
 
 
+def _belongs(builder: int | None, lifted: Placement, owner: Node, path: str) -> bool:
+    """Whether an owner holds both ends of what is shared, or built the module that stands further down."""
+    if isinstance(lifted.change, Shared) and builder is None:
+        return _below(lifted.change.target, path)
+    return builder == owner.key
+
+
+def _builder(node: Node) -> int | None:
+    return node.built.owner if node.built is not None else None
+
+
 def _below(target: str, path: str) -> bool:
     return not path or target.startswith(f"{path}.")
 
@@ -106,7 +117,7 @@ def _relative(path: str, base: str) -> str:
 
 
 def _collect(
-    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Change], state: _State
+    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Lifted], state: _State
 ) -> None:
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
@@ -119,69 +130,46 @@ def _collect(
         if edit.path == path and not isinstance(edit, Inside):
             here = relative
         declared = before.get(edit.slot) if order is None else declared_member(delta, edit, order)
+        builder = _builder(delta.reference if declared is None or edit.path == path else declared)
+        above = builder if relative or declared is not None else None
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
-            lifted.append(edit)
+            lifted.append((None, Placement(edit.path, edit, None, None)))
         elif isinstance(edit, Inside):
-            for_class, for_owner = _split(edit.delta, state)
+            for_class, for_owner = split(edit.delta, state.facts.forced, flat=state.facts.flat)
             name = None if for_class is None else _child_variant(for_class, edit.path, lifted, state)
             if name is not None:
-                placements.append(Placement(here, edit, declared, name))
+                _put(Placement(here, edit, declared, name), above, placements, lifted, state)
             if for_owner is not None:
                 _collect(for_owner, here, edit.path, placements, lifted, state)
         else:
-            held = _held_variant(edit, lifted, state)
+            edit, inside = without_held(edit)
+            for_class, for_owner = (
+                split(inside.delta, state.facts.forced, flat=state.facts.flat) if inside else (None, None)
+            )
+            held = _child_variant(for_class, inside.path, lifted, state) if inside and for_class else None
             inner = _inner_variant(edit, lifted, state)
-            placements.append(Placement(here, edit, declared, inner, held, is_appended(delta, edit)))
+            placement = Placement(here, edit, declared, inner, held, is_appended(delta, edit))
+            _put(placement, above, placements, lifted, state)
+            if inside and for_owner:
+                below = here + inside.path.removeprefix(edit.path)
+                _collect(for_owner, below, inside.path, placements, lifted, state)
 
 
-def _split(delta: Delta, state: _State) -> tuple[Delta | None, Delta | None]:
-    """What a variant of the module's class says, and what the owner does by path: everything below torch's modules
-    and, in the flat form, below all modules, but for what only a class can express."""
-    if delta.reference.kind == "module" and not state.facts.flat:
-        return _for_class_and_owner(delta)
-    if not _needs_class(delta, state):
-        return None, delta
-    if delta.reference.kind == "container":
-        return None, delta
-    mine = tuple(edit for edit in delta.edits if _by_class(edit, delta))
-    inner = [(edit, _split(edit.delta, state)) for edit in delta.edits if isinstance(edit, Inside)]
-    below = tuple(replace(edit, delta=part) for edit, (part, _) in inner if part is not None)
-    rest = tuple(replace(edit, delta=part) for edit, (_, part) in inner if part is not None)
-    others = tuple(edit for edit in delta.edits if not (_by_class(edit, delta) or isinstance(edit, Inside)))
-    by_owner = replace(delta, edits=(*others, *rest)) if others or rest else None
-    return replace(delta, edits=(*mine, *below)), by_owner
-
-
-def _for_class_and_owner(delta: Delta) -> tuple[Delta | None, Delta | None]:
-    """Parametrizations, and another dtype, are given to the finished module by its owner."""
-    owners = [edit for edit in delta.edits if isinstance(edit, Parametrized | Cast) or edit.slot == "parametrizations"]
-    if not owners:
-        return delta, None
-    rest = tuple(edit for edit in delta.edits if edit not in owners)
-    return (replace(delta, edits=rest) if rest else None), replace(delta, edits=tuple(owners))
-
-
-def _needs_class(delta: Delta, state: _State) -> bool:
-    forced = delta.reference.kind == "module" and delta.reference.cls in state.facts.forced
-    return forced or any(
-        _by_class(edit, delta) or (isinstance(edit, Inside) and _needs_class(edit.delta, state))
-        for edit in delta.edits
-    )
-
-
-def _by_class(edit: Change, delta: Delta) -> bool:
-    """Whether only a class of the module's own can express a change: a buffer that no checkpoint carries is filled
-    again by the class of its module."""
-    tensor = edit.live if isinstance(edit, TensorChanged) and edit.what == "buffer" else None
-    hidden = tensor is not None and not tensor.persistent and delta.reference.kind == "native"
-    return hidden or isinstance(edit, CLASS_LEVEL)
+def _put(
+    placement: Placement, builder: int | None, placements: list[Placement], lifted: list[Lifted], state: _State
+) -> None:
+    """Among the changes of this owner; or of one further up, which built the module and handed it on."""
+    if builder in state.owners[:-1]:
+        lifted.append((builder, replace(placement, relative=placement.change.path)))
+    else:
+        placements.append(placement)
 
 
 def _owner_path(path: str, relative: str) -> str:
     return path[: len(path) - len(relative)].rstrip(".") if relative and path.endswith(relative) else path
 
 
-def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State) -> str | None:
+def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: _State) -> str | None:
     edits, above = _owner_edits(delta, state, path)
     lifted.extend(above)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
@@ -189,13 +177,7 @@ def _child_variant(delta: Delta, path: str, lifted: list[Change], state: _State)
     return _variant(delta, edits, state) if wanted else None
 
 
-def _held_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
-    """The variant of the declared module that a new one holds."""
-    held = edit.held if isinstance(edit, Replaced) else None
-    return None if held is None else _child_variant(held, edit.path, lifted, state)
-
-
-def _inner_variant(edit: Change, lifted: list[Change], state: _State) -> str | None:
+def _inner_variant(edit: Change, lifted: list[Lifted], state: _State) -> str | None:
     """The variant of a user's own class that was changed after it was constructed."""
     inner = getattr(edit, "delta", None)
     if inner is None:
@@ -212,11 +194,11 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
             others = frozenset(e.slot for e in delta.edits if isinstance(e, MethodPatched) and e is not edit)
             yield state.facts.method(edit.slot, edit.code, delta.reference.cls, others)
         elif isinstance(edit, TiesChanged):
-            yield ClassAttribute("_tied_weights_keys", write_literal(dict(edit.keys)))
+            yield from ties(delta, edit.keys)
         elif isinstance(edit, SavedOnce):
             for path in edit.paths:
                 check_path(path)
-            yield from saved_once(edit.paths)
+            yield from saved_once(delta.live, edit.paths)
 
 
 def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:

@@ -8,13 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
-from .edits import Assign, ClassAttribute, Constructs, Guard, InitWeights, Method, SourceEdit, Statement, Variant
+from .edits import (
+    Assign,
+    ClassAttribute,
+    Constructs,
+    Guard,
+    InitWeights,
+    Method,
+    NewMethod,
+    SourceEdit,
+    Statement,
+    Variant,
+)
+from .plannedmethods import add_method, method_of, replace_method
 from .plannedrounds import Unplanned
 from .plannedsites import edit_sites, marked, new_expression, new_statements
 from .plannedweights import extend_init_weights, guard
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-METHOD = "_archit_method"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +57,17 @@ def planned_class(original: Original, variant: Variant, names: Followed) -> ast.
     _edit_initialiser(cls, variant.edits)
     for edit in variant.edits:
         if isinstance(edit, Method):
-            _replace_method(cls, edit)
+            replace_method(cls, edit)
         elif isinstance(edit, Guard):
             guard(cls, edit)
         elif isinstance(edit, InitWeights):
             extend_init_weights(cls, edit)
+        elif isinstance(edit, NewMethod):
+            add_method(cls, edit)
         elif isinstance(edit, ClassAttribute):
             _set_attribute(cls, edit)
     _follow(cls, variant, names)
     return cls
-
-
-def method_of(function: ast.AST) -> str | None:
-    """The code of the planned method that a function of the tree is, which has a scope of its own."""
-    return getattr(function, METHOD, None)
 
 
 def parsed(original: Original) -> ast.ClassDef:
@@ -131,43 +139,21 @@ def _initialiser(lines: Sequence[str]) -> ast.stmt:
     return function
 
 
-def _replace_method(cls: ast.ClassDef, edit: Method) -> None:
-    (new,) = ast.parse(edit.text).body
-    setattr(new, METHOD, edit.code)
-    body: list[ast.stmt] = []
-    placed = False
-    for item in cls.body:
-        if isinstance(item, Function) and item.name == edit.name:
-            if edit.keep is not None:
-                item.name = edit.keep
-                body.append(item)
-            body.append(new)
-            placed = True
-        elif not _is_empty(item):
-            body.append(item)
-    cls.body = body if placed else [*body, new]
-
-
-def _is_empty(item: ast.stmt) -> bool:
-    return isinstance(item, ast.Pass) or (
-        isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and item.value.value is ...
-    )
-
-
 def _set_attribute(cls: ast.ClassDef, edit: ClassAttribute) -> None:
     (new,) = new_statements(f"{edit.name} = {edit.text}")
     assert isinstance(new, ast.Assign)
-    for place, line in enumerate(cls.body):
-        if edit.name in _assigns(line):
-            if edit.extend and isinstance(new.value, ast.List):
-                old = getattr(line, "value", None)
-                new.value.elts[:0] = old.elts if isinstance(old, ast.List) else []
-            cls.body[place] = new
-            return
-    cls.body.insert(0 if ast.get_docstring(cls) is None else 1, new)
+    lines = [line for line in cls.body if edit.name in _assigns(line)]
+    if edit.extend and lines and isinstance(new.value, ast.List):
+        old = getattr(lines[0], "value", None)
+        new.value.elts[:0] = old.elts if isinstance(old, ast.List) else []
+    place = cls.body.index(lines[0]) if lines else int(ast.get_docstring(cls) is not None)
+    cls.body.insert(place, new)
+    cls.body = [line for line in cls.body if line not in lines]
 
 
 def _assigns(line: ast.stmt) -> set[str]:
+    if isinstance(line, Function):
+        return {line.name}
     targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
     return {target.id for target in targets if isinstance(target, ast.Name)}
 

@@ -5,7 +5,12 @@ from dataclasses import replace
 
 from .changes import Change, Delta, Inside, SavedOnce, flatten
 from .edits import ClassAttribute, HiddenBuffer, InitWeights, SourceEdit, Statement, Variant
-from .ir import join
+from .ir import Node, join
+from .literal import write_literal
+from .statements import target_text
+
+TIES = "_tied_weights_keys"
+ONCE = "# Modules that stand in several places are saved once."
 
 
 def restoring(variants: Sequence[Variant], holders: Set[str]) -> Iterator[Variant]:
@@ -23,16 +28,51 @@ def _restores(variants: Sequence[Variant]) -> Iterator[InitWeights]:
             yield InitWeights("\n".join([f"if isinstance(module, {variant.name}):", *lines]))
 
 
-def saved_once(paths: Sequence[str]) -> Iterator[SourceEdit]:
+def ties(delta: Delta, keys: Sequence[tuple[str, str]]) -> Iterator[SourceEdit]:
+    """What is tied, where the class says it: in its body, or on each model while that is built."""
+    if delta.live.ties_active and not delta.reference.ties_active:
+        yield Statement("self.config.tie_word_embeddings = True")  # which the class itself had switched off
+    text = write_literal(dict(keys))
+    built = TIES in dict(delta.reference.attributes)
+    yield Statement(f"self.{TIES} = {text}") if built else ClassAttribute(TIES, text)
+
+
+def saved_once(model: Node, paths: Sequence[str]) -> Iterator[SourceEdit]:
     """Second paths of shared modules are left out when the model is saved, and not missed when it is loaded."""
+    holder = paths[0].rpartition(".")[0]
+    if holder and set(paths) == set(_repeated(model, holder)):
+        yield Statement(_counted(holder))
+        return
     patterns = ", ".join(r'r"(^|\.)' + path.replace(".", r"\.") + r'\."' for path in paths)
     yield ClassAttribute("_keys_to_ignore_on_load_missing", f"[{patterns}]", extend=True)
     prefixes = ", ".join(f'"{path}."' for path in paths)
     comma = "," if len(paths) == 1 else ""
     yield Statement(
-        "# Modules that stand in several places are saved once.\n"
-        f"shared = ({prefixes}{comma})\n"
+        f"{ONCE}\nshared = ({prefixes}{comma})\n"
         "self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]"
+    )
+
+
+def _repeated(model: Node, holder: str) -> Iterator[str]:
+    """The paths of members of a list that stand in it before."""
+    node: Node | None = model
+    for name in holder.split("."):
+        node = dict(node.children).get(name) if node is not None else None
+    keys = [None if child is None else child.key for _, child in node.children] if node is not None else []
+    yield from (f"{holder}.{index}" for index, key in enumerate(keys) if key and key in keys[:index])
+
+
+def _counted(holder: str) -> str:
+    """For the members of a list, whose number may follow the config."""
+    target, pattern = target_text(holder), holder.replace(".", r"\.")
+    return (
+        f"{ONCE}\nagain = [i for i, module in enumerate({target}) if module in {target}[:i]]\n"
+        f'shared = tuple(f"{holder}.{{i}}." for i in again)\n'
+        "self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]\n"
+        "self._keys_to_ignore_on_load_missing = [\n"
+        "    *(self._keys_to_ignore_on_load_missing or ()),\n"
+        f'    *(rf"(^|\\.){pattern}\\.{{i}}\\." for i in again),\n'
+        "]"
     )
 
 

@@ -13,6 +13,7 @@ from .edits import (
     InitWeights,
     LoopEdit,
     Method,
+    NewMethod,
     SiteEdit,
     SourceEdit,
     Statement,
@@ -22,6 +23,7 @@ from .excerpt import Excerpt, Wanted, excerpt
 from .rewrite_body import (
     INIT,
     INIT_WEIGHTS,
+    add_method,
     edit_initialiser,
     extend_init_weights,
     on_lines,
@@ -53,6 +55,8 @@ def rewrite_class(source: ClassText, variant: Variant, renames: Renames) -> str:
             new = guarded(new, edit)
         elif isinstance(edit, InitWeights):
             new = extend_init_weights(new, edit)
+        elif isinstance(edit, NewMethod):
+            new = add_method(new, edit)
         elif isinstance(edit, ClassAttribute):
             new = set_class_attribute(new, edit)
     new = follow_names(new, variant, renames)
@@ -81,7 +85,7 @@ def _edited(edit: SourceEdit) -> Iterator[str]:
             yield site.function.rpartition(".")[2]
         case Assign() | Statement():
             yield INIT
-        case Method(name=name):
+        case Method(name=name) | ClassAttribute(name=name):
             yield name
         case Guard() | InitWeights():
             yield INIT_WEIGHTS

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from .edits import Assign, ClassAttribute, InitWeights, Method, SourceEdit, Statement
+from .edits import Assign, ClassAttribute, InitWeights, Method, NewMethod, SourceEdit, Statement
 
 INIT = "__init__"
 INIT_WEIGHTS = "_init_weights"
@@ -162,6 +162,12 @@ def replace_method(node: cst.ClassDef, edit: Method) -> cst.ClassDef:
     return node.with_changes(body=node.body.with_changes(body=body))
 
 
+def add_method(node: cst.ClassDef, edit: NewMethod) -> cst.ClassDef:
+    """The class with a method more, at its end."""
+    new = _spaced(cst.parse_module(edit.text).body[0], None, True)
+    return node.with_changes(body=node.body.with_changes(body=[*node.body.body, new]))
+
+
 def extend_init_weights(node: cst.ClassDef, edit: InitWeights) -> cst.ClassDef:
     """The class with a statement at the end of its `_init_weights`."""
     new = cst.parse_module(edit.text + "\n").body
@@ -189,16 +195,28 @@ def _spaced(new: cst.CSTNode, old: cst.FunctionDef | None, blank: bool) -> cst.C
 
 
 def set_class_attribute(node: cst.ClassDef, edit: ClassAttribute) -> cst.ClassDef:
-    """``<name> = <text>`` in the class body: where it stands, else after the docstring."""
+    """``<name> = <text>`` in the class body: where it stands, else after the docstring. What the body says of the name
+    besides, a property perhaps, is gone."""
     new = cst.parse_module(f"{edit.name} = {edit.text}\n").body[0]
-    body = list(node.body.body)
-    for index, line in enumerate(body):
-        if isinstance(line, cst.SimpleStatementLine) and _assigns(line, edit.name):
-            placed = _extended(line, new) if edit.extend else new
-            body[index] = placed.with_changes(leading_lines=line.leading_lines)
-            return node.with_changes(body=node.body.with_changes(body=body))
-    place = 1 if node.get_docstring() is not None else 0
-    return node.with_changes(body=node.body.with_changes(body=[*body[:place], new, *body[place:]]))
+    body: list[cst.CSTNode] = []
+    placed = False
+    for line in node.body.body:
+        if not _defines(line, edit.name):
+            body.append(line)
+        elif not placed:
+            assert isinstance(line, cst.SimpleStatementLine | cst.FunctionDef)
+            said = _extended(line, new) if edit.extend and isinstance(line, cst.SimpleStatementLine) else new
+            body.append(said.with_changes(leading_lines=line.leading_lines))
+            placed = True
+    if not placed:
+        body.insert(1 if node.get_docstring() is not None else 0, new)
+    return node.with_changes(body=node.body.with_changes(body=body))
+
+
+def _defines(line: cst.CSTNode, name: str) -> bool:
+    if isinstance(line, cst.FunctionDef):
+        return line.name.value == name
+    return isinstance(line, cst.SimpleStatementLine) and _assigns(line, name)
 
 
 def _extended(line: cst.SimpleStatementLine, new: cst.BaseStatement) -> cst.BaseStatement:

@@ -1,16 +1,18 @@
 """What stands in the original source: the text of a class, and the expression at a construction site."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .characters import COOKIE
+from .characters import COOKIE, RELATIVE
 from .edits import Loop, SiteText
 from .ir import Site
 from .livesource import locate_class
 from .sourcefile import SourceFile, first_line, source_file
 
+IMPORT = re.compile(r"^(\s*)(from|import)\b")
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 CONDITIONS = (ast.If, ast.IfExp, ast.BoolOp, ast.Match, ast.Try, ast.While, ast.Lambda, ast.FunctionDef)
@@ -47,8 +49,19 @@ def class_text(cls: type) -> ClassText:
     located = locate_class(cls)
     assert isinstance(located.node, ast.ClassDef)
     start, end = first_line(located.node), located.node.end_lineno or located.node.lineno
-    text = "\n".join(located.file.lines[start - 1 : end]) + "\n"
+    lines = list(located.file.lines[start - 1 : end])
+    for number in _mistakable(located.node, located.file.lines):
+        lines[number - start] = IMPORT.sub(r"\1>>> \2", lines[number - start])
+    text = "\n".join(lines) + "\n"
     return ClassText(located.file.name, start, text, located.node.col_offset, located.node, _license(located.file))
+
+
+def _mistakable(cls: ast.ClassDef, lines: Sequence[str]) -> Iterator[int]:
+    """Lines of docstrings that transformers takes for imports of a file when it loads a package as remote code."""
+    for node in ast.walk(cls):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            first, last = node.body[0].lineno + 1, node.body[0].end_lineno or 0
+            yield from (number for number in range(first, last + 1) if RELATIVE.match(lines[number - 1]))
 
 
 def _subclass_text(cls: type) -> ClassText:

@@ -35,8 +35,15 @@ ORDER: tuple[type[Change], ...] = (
 
 
 def statements(placements: Sequence[Placement], scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
-    """Statements in an order in which each finds what it names."""
-    for placement in sorted(placements, key=lambda placement: _rank(placement.change)):
+    """Statements in an order in which each finds what it names: what is put in comes before changes within it."""
+    put_in = {placement.relative for placement in placements if isinstance(placement.change, Replaced)}
+
+    def order(placement: Placement) -> tuple[int, int]:
+        steps = placement.relative.split(".")
+        above = [".".join(steps[:count]) for count in range(1, len(steps))]
+        return len(put_in.intersection(above)), _rank(placement.change)
+
+    for placement in sorted(placements, key=order):
         yield from _edits(placement, replace(scope, path=placement.change.path), sites)
 
 
@@ -48,7 +55,7 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
     target, change = target_text(placement.relative), placement.change
     match change:
         case Inside():
-            yield _set(placement.relative, _rebuilt(placement, scope))
+            yield _set(placement.relative, _rebuilt(placement, placement.variant, scope))
         case Replaced() | Added():
             yield _module(placement, change, target, scope, sites)
             if change.delta is not None and placement.variant is None:
@@ -96,10 +103,10 @@ def _set(relative: str, text: str) -> SourceEdit:
     return Assign(relative, text)
 
 
-def _rebuilt(placement: Placement, scope: Scope) -> str:
+def _rebuilt(placement: Placement, variant: str | None, scope: Scope) -> str:
     """A variant constructed anew with the arguments of the declared construction."""
     node = placement.declared
-    if node is None or node.built is None or placement.variant is None:
+    if node is None or node.built is None or variant is None:
         raise UnsupportedChange(
             scope.path,
             "it was changed inside, and how it was constructed is not known, or it stands in a list that is new",
@@ -109,7 +116,7 @@ def _rebuilt(placement: Placement, scope: Scope) -> str:
     for argument in node.built.arguments:
         text = argument_text(replace(argument, text=f"?{argument.name}"), scope, None, {})
         texts.append(f"{argument.name}={text}" if argument.keyword else text)
-    return f"{placement.variant}({', '.join(texts)})"
+    return f"{variant}({', '.join(texts)})"
 
 
 def _with_originals(placement: Placement, scope: Scope, sites: Sites) -> Scope:
@@ -132,6 +139,8 @@ def _holds_here(value: Value, text: str, scope: Scope) -> bool:
 def _module(placement: Placement, change: Replaced | Added, target: str, scope: Scope, sites: Sites) -> SourceEdit:
     replaced = placement.declared.key if placement.declared is not None else None
     text = call_text(change.construction, _with_originals(placement, scope, sites), replaced, placement.variant)
+    if placement.held is not None:
+        text = text.replace(ORIGINAL, _rebuilt(placement, placement.held, scope))
     if isinstance(change, Added) and placement.relative.rpartition(".")[2].isdigit():
         owner, _, index = placement.relative.rpartition(".")
         added = f"append({text})" if placement.appended else f"insert({index}, {text})"

@@ -13,14 +13,13 @@ import torch
 from torch import nn
 
 from ..errors import UnwritableValue
+from .configcalls import config_arguments, config_state, object_arguments
 from .faces import PLAIN
 from .ir import ClassRef, CodeRef, ConfigCopy, ConfigRef, Literal, Member, ModuleRef, Opaque, Structure, Value
 from .literal import is_plain_identifier, is_writable, literal_names, write_literal
 from .origins import is_config
 
 DEPTH = 5
-# Entries of a config that say where a checkpoint came from, not what the model is.
-NO_DECLARATION = {"dtype", "_name_or_path", "transformers_version", "architectures", "auto_map"}
 
 
 def class_ref(cls: type) -> ClassRef:
@@ -56,17 +55,19 @@ def _code_parts(code: CodeType) -> tuple[object, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
-def _config_state(config: Any) -> dict[str, Any]:
-    return {name: value for name, value in config.to_dict().items() if name not in NO_DECLARATION}
-
-
 def _config_text(config: Any) -> str:
-    return f"a {type(config).__name__} with {_config_state(config)!r}"
+    """What two configs have in common that are as good as one; ties are told by the tensors."""
+    state = {name: value for name, value in config_state(config).items() if name != "tie_word_embeddings"}
+    return f"a {type(config).__name__} with {state!r}"
+
+
+def _attention(config: Any) -> object:
+    return getattr(config, "_attn_implementation", None)
 
 
 def _changed_fields(config: Any, original: Any) -> list[str] | None:
     """The fields that make one config of the other; None where attributes alone do not."""
-    now, before = _config_state(config), _config_state(original)
+    now, before = config_state(config), config_state(original)
     changed = sorted(name for name in now | before if repr(now.get(name)) != repr(before.get(name)))
     plain = type(config) is type(original) and now.keys() == before.keys()
     return changed if plain and all(name in vars(config) and is_plain_identifier(name) for name in changed) else None
@@ -175,14 +176,24 @@ class Values:
     def _equal_config(self, config: Any) -> Value:
         """A deep copy of a config that says the same is as good as the config."""
         text = _config_text(config)
-        for key, path in self.configs.items():
-            if key in self.objects and _config_text(self.objects[key]) == text:
+        known = ((path, self.objects[key]) for key, path in self.configs.items() if key in self.objects)
+        # One that went through no model has no attention implementation yet, and a copy of the model's has.
+        originals = [(path, original) for path, original in known if _attention(original) == _attention(config)]
+        for path, original in originals:
+            if _config_text(original) == text:
                 return ConfigRef(path)
-        return self._config_copy(config) or Opaque(text)
+        return self._config_copy(config, originals) or self._config_call(config) or Opaque(text)
 
-    def _config_copy(self, config: Any) -> ConfigCopy | None:
+    def _config_call(self, config: Any) -> Structure | None:
+        names = config_arguments(config)
+        if names is None:
+            return None
+        items = tuple((name, self.of(vars(config)[name])) for name in names)
+        made = Structure(type(config).__name__, items, self.code(type(config)))
+        return None if any(isinstance(value, Opaque) for _, value in items) else made
+
+    def _config_copy(self, config: Any, originals: list[tuple[str, Any]]) -> ConfigCopy | None:
         """The config of the model, or one within it, with other values in the fewest fields."""
-        originals = [(path, self.objects[key]) for key, path in self.configs.items() if key in self.objects]
         found = [(path, names) for path, known in originals if (names := _changed_fields(config, known)) is not None]
         if not found:
             return None
@@ -208,6 +219,9 @@ class Values:
             items = tuple((name, self.of(getattr(value, name, None), depth + 1)) for name in names)
             return Structure(kind, items, None if given is None else self.code(type(value)))
         state = getattr(value, "__dict__", None)
+        if state and (arguments := object_arguments(value)) is not None:
+            items = tuple((name, self.of(state[name], depth + 1)) for name in arguments)
+            return Structure(kind, items, self.code(type(value)))
         if state:
             return Structure(kind, tuple((name, self.of(item, depth + 1)) for name, item in sorted(state.items())))
         plain = getattr(type(value), "__repr__", None) is object.__repr__

@@ -57,7 +57,8 @@ class Snapshot:
 
 
 def methods_of(cls: type) -> Methods:
-    found = {name: as_function(inspect.getattr_static(cls, name)) for name in dir(cls) if name not in UNCOMPARED}
+    names = set(dir(cls)) - set(UNCOMPARED) - BOOKKEEPING  # of which some are properties
+    found = {name: as_function(inspect.getattr_static(cls, name)) for name in sorted(names)}
     return {name: value for name, value in found.items() if value is not None and not inherited(value)}
 
 

@@ -80,8 +80,6 @@ class GPT2PreTrainedModelWithSharedLayers(PreTrainedModel):
 
 @auto_docstring
 class GPT2ModelWithSharedLayers(GPT2PreTrainedModelWithSharedLayers):
-    _keys_to_ignore_on_load_missing = [r"(^|\.)h\.1\.", r"(^|\.)h\.2\.", r"(^|\.)h\.3\."]
-
     def __init__(self, config: GPT2ConfigWithSharedLayers):
         super().__init__(config)
 
@@ -99,8 +97,13 @@ class GPT2ModelWithSharedLayers(GPT2PreTrainedModelWithSharedLayers):
 
         self.h = nn.ModuleList([self.h[0]] * len(self.h))
         # Modules that stand in several places are saved once.
-        shared = ("h.1.", "h.2.", "h.3.")
+        again = [i for i, module in enumerate(self.h) if module in self.h[:i]]
+        shared = tuple(f"h.{i}." for i in again)
         self._keys_to_ignore_on_save = [name for name in self.state_dict() if name.startswith(shared)]
+        self._keys_to_ignore_on_load_missing = [
+            *(self._keys_to_ignore_on_load_missing or ()),
+            *(rf"(^|\.)h\.{i}\." for i in again),
+        ]
 
         # Initialize weights and apply final processing
         self.post_init()

@@ -1,0 +1,49 @@
+"""Changes in modules that a class further up builds and gives to the one that holds them."""
+
+import torch
+import transformers as tf
+from torch import nn
+
+import archit_codegen as archit
+from tests.small import check, small
+
+
+class Gate(nn.Module):
+    """Scales what a module gives."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.gate = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x) * self.gate
+
+
+def zamba() -> nn.Module:
+    """Every second layer is given attention that the base model built, with weights that are tied."""
+    sizes = {"hidden_size": 8, "num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 12}
+    mamba = {"mamba_d_state": 2, "mamba_d_conv": 2, "mamba_dt_rank": 2, "n_mamba_heads": 1}
+    kinds = ["mamba", "hybrid", "mamba", "hybrid"]
+    config = tf.ZambaConfig(vocab_size=23, num_key_value_heads=2, layers_block_type=kinds, **sizes, **mamba)
+    return small(tf.ZambaForCausalLM, config)
+
+
+def test_one_of_them_changed_inside() -> None:
+    """The base model builds another class for that layer, and says on each model what is still tied."""
+    live = zamba()
+    with archit.record():
+        block = live.model.layers[3].shared_transf
+        block.feed_forward.down_proj = Gate(block.feed_forward.down_proj)
+    check(
+        live,
+        "ZambaAttentionDecoderLayerWithX2(config) if layer_id == 1 else ZambaAttentionDecoderLayerWithX(config)",
+        'self._tied_weights_keys = {"layers.3.shared_transf.self_attn.q_proj.weight"',
+    )
+
+
+def test_all_of_them_changed_inside() -> None:
+    live = zamba()
+    for layer in (1, 3):
+        live.model.layers[layer].shared_transf.feed_forward.act_fn = nn.Tanh()
+    check(live, "layers.append(ZambaHybridLayer(ZambaAttentionDecoderLayerWithX(config), linear, mamba))")
