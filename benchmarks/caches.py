@@ -8,7 +8,7 @@ from typing import Any
 
 from archit_codegen.declaration import names, style
 
-OF_TEXTS: tuple[Any, ...] = (style.format_text, names.free_globals)
+OF_TEXTS: tuple[Any, ...] = (style.format_piece, names.free_globals)
 """Keyed by emitted text."""
 
 

@@ -8,6 +8,7 @@ from archit_codegen.declaration.distance import align
 from archit_codegen.declaration.ir import Node
 from archit_codegen.declaration.tree import Reader, default_dtype
 from archit_codegen.declaration.values import Values
+from archit_codegen.declaration.walking import named_modules
 
 
 class Block(nn.Module):
@@ -22,7 +23,7 @@ class Block(nn.Module):
 
 def read(*blocks: nn.Module) -> Node:
     root = nn.ModuleList(blocks)
-    return Reader(Values({}, {}), lambda module: None, default_dtype(root), {}).read(root)
+    return Reader(Values({}, {}), lambda module: None, default_dtype(named_modules(root)), {}).read(root)
 
 
 def forms(*blocks: nn.Module) -> list[int]:

@@ -1,6 +1,6 @@
 """Non-persistent buffers: no checkpoint carries their values, so a class has to compute them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -13,19 +13,20 @@ from .parametrized import plain_class
 from .record import Call
 from .signature import constructor_parameters
 from .tensortext import tensor_text
+from .walking import NamedModule
 
 PERSIST = "Make it persistent, or compute the new values in the module's `__init__`."
 
 
-def check_values(live: nn.Module, reference: nn.Module, calls: Mapping[int, Call]) -> None:
+def check_values(live: Sequence[NamedModule], reference: Sequence[NamedModule], calls: Mapping[int, Call]) -> None:
     """Compares the live values with those that the declared construction computes, module by module, on the CPU.
 
     Raises:
         UnsupportedChange: a buffer was changed in memory; saving and loading would silently undo that.
     """
-    declared = dict(reference.named_modules())
-    for path, module in live.named_modules():
-        twin = declared.get(path)
+    declared = dict(reference)
+    for path, module in live:
+        twin = declared.get(path) if module._non_persistent_buffers_set else None
         if twin is None:
             continue
         # Another shape, or a buffer that is not declared, is seen in the trees: nothing large is built for that.
@@ -81,7 +82,7 @@ def buffer_text(tensor: torch.Tensor, name: str, declared: Call | None, *, dtype
     return tensor_text(values, dtype=dtype)
 
 
-def restoring_statements(live: nn.Module, names: Mapping[type, tuple[str, ...]]) -> Iterator[str]:
+def restoring_statements(live: Sequence[NamedModule], names: Mapping[type, tuple[str, ...]]) -> Iterator[str]:
     """For `_init_weights`: the user's own modules compute their buffers again from the arguments that they keep.
 
     `from_pretrained` builds on `meta` and leaves what no checkpoint carries uninitialised. ``names`` are the emitted
@@ -91,8 +92,8 @@ def restoring_statements(live: nn.Module, names: Mapping[type, tuple[str, ...]])
         UnsupportedChange: a class does not keep an argument that its buffers may need.
     """
     found: dict[type, tuple[str, nn.Module]] = {}
-    for path, module in live.named_modules():
-        if is_user_code(type(module)) and any(True for _ in _computed(module)):
+    for path, module in live:
+        if module._non_persistent_buffers_set and is_user_code(type(module)) and any(_computed(module)):
             found.setdefault(type(module), (path, module))
     for cls, (path, module) in found.items():
         if isinstance(module, PreTrainedModel):

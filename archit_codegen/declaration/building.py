@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel, initialization
 
+from .walking import all_modules, named_modules
+
 Build = Callable[[type[nn.Module]], nn.Module]
 
 
@@ -51,7 +53,7 @@ def tied(model: nn.Module) -> nn.Module:
 
 def has_experts(model: nn.Module) -> bool:
     """Whether a module of the model looks its implementation up; `use_experts_implementation` marks it so."""
-    return any("_is_expert_parallel" in vars(module) for module in model.modules())
+    return any("_is_expert_parallel" in vars(module) for module in all_modules(model))
 
 
 def without_experts(config: PreTrainedConfig) -> None:
@@ -118,7 +120,7 @@ def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
 def plain_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     return {
         f"{path}.{name}".lstrip("."): value
-        for path, module in model.named_modules()
+        for path, module in named_modules(model)
         for name, value in vars(module).items()
         if isinstance(value, torch.Tensor) and not name.endswith("_cached")
     }
@@ -135,7 +137,7 @@ def unsaved_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
 def cast_like(model: nn.Module, live: nn.Module) -> None:
     """Gives every parameter and buffer the device and dtype of the live one; their values are compared elsewhere."""
     right = tensors_of(live)
-    for path, module in model.named_modules():
+    for path, module in named_modules(model):
         for name, parameter in module._parameters.items():
             if parameter is not None:
                 parameter.data = moved(parameter.data, right[f"{path}.{name}".lstrip(".")])
@@ -158,7 +160,7 @@ def keep_in_float32(model: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 
 def cast_buffers(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    for module in model.modules():
+    for module in all_modules(model):
         for name, buffer in module._buffers.items():
             if buffer is not None and buffer.is_floating_point():
                 module._buffers[name] = buffer.to(dtype)
@@ -190,9 +192,15 @@ def moved(tensor: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 
 def is_real(model: nn.Module) -> bool:
-    return not any(tensor.is_meta for tensor in [*model.parameters(), *model.buffers()])
+    return not any(tensor.is_meta for tensor in registered(model))
 
 
 def size_of(model: nn.Module) -> int:
     """Bytes of all weights; a tensor with several paths counts once."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in [*model.parameters(), *model.buffers()])
+    return sum(tensor.numel() * tensor.element_size() for tensor in registered(model))
+
+
+def registered(model: nn.Module) -> list[torch.Tensor]:
+    """Every parameter and buffer, once."""
+    slots = [slot for module in all_modules(model) for slot in (module._parameters, module._buffers) if slot]
+    return list({id(tensor): tensor for slot in slots for tensor in slot.values() if tensor is not None}.values())

@@ -12,6 +12,7 @@ from .changes import Delta, Replaced, flatten
 from .edits import ClassAttribute, Plan
 from .ir import Node
 from .literal import write_literal
+from .walking import named_modules
 
 IMPORTS = (
     "from transformers.conversion_mapping import get_checkpoint_conversion_mapping",
@@ -168,7 +169,7 @@ def conversions(
     claimed: list[tuple[str, str]] = []
     prefix = live.base_model_prefix
     prefixes = (prefix, "") if prefix in live._modules else ("", prefix)
-    for path, model in live.named_modules():
+    for path, model in named_modules(live):
         if not isinstance(model, PreTrainedModel):
             continue
         name = type(model).__name__

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..errors import UnsupportedChange
+from .attributediff import attribute_changes, method_changes
 from .changes import (
     Added,
     Arranged,
@@ -15,7 +16,6 @@ from .changes import (
     Delta,
     FunctionPatched,
     Inside,
-    MethodPatched,
     Parametrized,
     Removed,
     Replaced,
@@ -96,15 +96,15 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
         *(Parametrized(join(path, name), parts) for name, parts in calls.items()),
         *_children(reference, live, path, seen, here),
         *tensor_changes(reference, live, path, here, lambda name: seen.bench.buffer_text(live, reference, name)),
-        *_attributes(reference, live, path),
-        *_methods(reference, live, path),
+        *attribute_changes(reference, live, path),
+        *method_changes(reference, live, path),
         *(FunctionPatched(join(path, name), code) for name, code in live.functions),
         *(
             (TiesChanged(path, reference.ties or (), keys),)
             if (keys := needed_ties(reference, live, path)) is not None
             else ()
         ),
-        *((SavedOnce(path, paths),) if (paths := second_paths(reference, live)) else ()),
+        *((SavedOnce(path, paths),) if live.key in seen.sharing and (paths := second_paths(reference, live)) else ()),
         *((Cast(path, cast, False),) if cast else ()),
     )
     return Delta(reference, live, edits)
@@ -165,16 +165,25 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
         return
     if reference.kind == "native" or (reference.kind == "module" and _made_otherwise(reference, live, delta)):
         inside = seen.forget(before)
-        try:
-            anew = _replaced(reference, live, path, seen)
-        except UnsupportedChange:
-            anew = None
+        anew = _made_anew(reference, live, path, seen)
         if anew is not None and _weight(anew.delta) < _weight(delta):
             yield anew
             return
         seen.forget(before)
         seen.first.update(inside)
     yield Inside(path, delta)
+
+
+def _made_anew(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced | None:
+    """The live module from a call of its own; None where that is no nearer to it than what is declared. It is asked
+    before the two are compared in full: within them, down to the change, each module would be made anew once more."""
+    try:
+        construction, built = seen.bench.construct(live, reference, path)
+        if distance(built, live) >= distance(reference, live):
+            return None
+        return _replacing(reference, live, path, seen, construction, built)
+    except UnsupportedChange:
+        return None
 
 
 def _made_otherwise(reference: Node, live: Node, delta: Delta) -> bool:
@@ -203,7 +212,12 @@ def _weight(delta: Delta | None) -> int:
 
 
 def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
-    construction, built = seen.bench.construct(live, reference, path)
+    return _replacing(reference, live, path, seen, *seen.bench.construct(live, reference, path))
+
+
+def _replacing(
+    reference: Node, live: Node, path: str, seen: _Seen, construction: Construction, built: Node
+) -> Replaced:
     delta = _modules(built, live, path, seen)
     inner = _path_to(reference.key, built)
     return Replaced(path, reference.cls, construction, delta if delta.edits else None, inner, built)
@@ -258,38 +272,3 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
             yield _new(member, here, seen, declared)
         elif member.key not in seen.first or not shared:
             yield from _child(declared[match], member, here, seen, above)
-
-
-# --- attributes and methods -----------------------------------------------------------------------------------------
-
-
-def _attributes(reference: Node, live: Node, path: str) -> Iterator[Change]:
-    if reference.attributes == live.attributes:
-        return
-    before, after = dict(reference.attributes), dict(live.attributes)
-    slots = {name for name, _ in (*live.children, *live.parameters, *live.buffers)}
-    for name in before:
-        if name not in after and name not in slots:  # a plain None may have become a module
-            yield Removed(join(path, name), "attribute")
-    for name, value in after.items():
-        if name not in before or before[name] != value:
-            yield AttributeChanged(join(path, name), before.get(name), value)
-
-
-def _methods(reference: Node, live: Node, path: str) -> Iterator[Change]:
-    if not reference.methods and not live.methods:
-        return
-    before = dict(reference.methods)
-    for name, code in live.methods:
-        if not code.digest.removeprefix("free:"):
-            raise UnsupportedChange(
-                join(path, name),
-                f"the method is patched by a {code.qualname}, which has no source",
-                "Patch it with a function.",
-            )
-        if before.get(name) != code:
-            yield MethodPatched(join(path, name), code)
-    after = dict(live.methods)
-    for name in before:
-        if name not in after:
-            yield Removed(join(path, name), "method")

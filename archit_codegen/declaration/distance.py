@@ -139,7 +139,8 @@ def _in_order(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None
 def _telling(members: Sequence[Node | None], path: tuple[str, ...]) -> Iterator[Feature]:
     """The features in which members of one reader differ; what is the same in all, down to the leaves, is passed
     over."""
-    if len({member and member.form for member in members}) < 2:
+    members = list({member and member.form: member for member in members}.values())
+    if len(members) < 2:
         return
     own = [_own(member) for member in members]
     yield from (

@@ -10,20 +10,19 @@ from transformers import PreTrainedModel
 
 from ..errors import ArchitError
 from .assembly import Parts, assemble
-from .buffers import restoring_statements
-from .changes import Delta, Replaced, flatten, method_key
+from .changes import Delta, method_key
 from .checkpoints import conversion_statements, moves_of, with_moved_patterns
 from .draft import ClassDraft, Draft
 from .ecosystem import ConfigClass, documents_any_name, gathers_unsaved
-from .edits import InitWeights, Method, Plan, SourceEdit, Variant
+from .edits import Method, Plan, SourceEdit, Variant
 from .following import follow
 from .forcing import forced
 from .given import GIVEN, check_meanings, unmistakable
 from .importing import Import
-from .initialising import guards, models_passed_over, unskipped
+from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
 from .lookup import place_of_module
-from .markers import explained, missing_markers, unlisted
+from .markers import explained, foreseen, missing_markers, unlisted
 from .patches import method_edit
 from .plan import Facts, make_plan
 from .plannedclass import Followed, Original
@@ -83,8 +82,10 @@ class Emitter:
     method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     drafts: list[ClassDraft] = field(default_factory=list)
     others: tuple["Emitter", ...] = ()  # of the same surgery, done at other configs
+    initialised: Initialised | None = None
 
     def emit(self) -> Emitted:
+        self.forced = self.forced or foreseen(self.bench.classes, self.delta, self.bench.lineage)
         names = UsedNames(self.bench.objects, self.delta, frozenset(GIVEN), copy=self.options.copy_user_code)
         moves = tuple(moves_of(self.delta))
         plan = follow(self.plan(names), tuple(self._plans_of_others()))
@@ -99,7 +100,7 @@ class Emitter:
         texts = [] if missing else [self._class(variant, plan, names, bindings, silent) for variant in ordered]
         markers = missing_markers(self.bench.classes, "\n".join(texts))
         if missing := missing or frozenset().union(*markers.values()) - self.forced:
-            return replace(self, forced=missing, method_scopes={}, drafts=[]).emit()
+            return replace(self, forced=self.forced | missing, method_scopes={}, drafts=[]).emit()
         sources = [self._source(variant) for variant in reversed(ordered)]
         changed = dict.fromkeys(
             v.origin.module for v in reversed(ordered) if v.origin.module.startswith("transformers.")
@@ -170,11 +171,10 @@ class Emitter:
     # --- plan
 
     def plan(self, names: UsedNames) -> Plan:
-        return make_plan(forced(self.delta, self._wanted), self.options.suffix, self.facts(names))
-
-    @property
-    def _wanted(self) -> frozenset[ClassRef]:
-        return self.forced | self.bench.built_by_config | models_passed_over(self.bench.live_modules)
+        if self.initialised is None:
+            self.initialised = initialised(self.bench.live, self.delta, names.user.names)
+        wanted = self.forced | self.bench.built_by_config | self.initialised.passed_over
+        return make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names, self.initialised, wanted))
 
     def _plans_of_others(self) -> Iterator[Plan]:
         for other in self.others:
@@ -182,7 +182,7 @@ class Emitter:
             with suppress(ArchitError):  # what cannot be declared there says nothing about what is compiled here
                 yield replace(other, options=self.options, forced=self.forced, method_scopes={}).plan(names)
 
-    def facts(self, names: UsedNames) -> Facts:
+    def facts(self, names: UsedNames, initialised: Initialised, wanted: frozenset[ClassRef]) -> Facts:
         return Facts(
             site_text=site_text,
             lineage=self.bench.lineage,
@@ -190,19 +190,13 @@ class Emitter:
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
-            forced=self._wanted,
-            restores=self._restores(names),
-            guards=guards(self.bench.live, [e.path for e in flatten(self.delta) if isinstance(e, Replaced)]),
+            forced=wanted,
+            restores=initialised.restores,
+            guards=initialised.guards,
             prefer_sites=self.options.prefer_sites,
             flat=self.options.flat,
             gathers=gathers_unsaved(),
         )
-
-    def _restores(self, names: UsedNames) -> tuple[SourceEdit, ...]:
-        if not isinstance(self.bench.live, PreTrainedModel):
-            return ()  # no `from_pretrained` leaves what no checkpoint carries uninitialised
-        copied = {obj: (name,) for obj, name in names.user.names.items() if isinstance(obj, type)}
-        return (*map(InitWeights, restoring_statements(self.bench.live, copied)), *unskipped(self.bench.live_modules))
 
     def _method(self, name: str, code: CodeRef, cls: ClassRef, others: frozenset[str]) -> Method:
         function = self.bench.objects[code.key]

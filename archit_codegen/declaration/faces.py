@@ -60,7 +60,9 @@ class Face:
 def _facts(
     kinds: tuple[tuple[str, TensorKind | None], ...], tensors: dict[str, Any]
 ) -> tuple[tuple[str, TensorFact | None], ...]:
-    return tuple((name, None if kind is None else TensorFact(id(tensors[name]), *kind)) for name, kind in kinds)
+    if not kinds:
+        return ()
+    return tuple([(name, None if kind is None else TensorFact(id(tensors[name]), *kind)) for name, kind in kinds])
 
 
 class Forms:
@@ -71,8 +73,10 @@ class Forms:
 
     def of(self, face: Face, children: tuple[tuple[str, Node | None], ...]) -> int:
         number = self._numbers.setdefault(face, len(self._numbers))
-        below = tuple((name, None if child is None else child.form) for name, child in children)
-        return self._numbers.setdefault((number, below), len(self._numbers)) if below else number
+        if not children:
+            return number
+        below = tuple([(name, None if child is None else child.form) for name, child in children])
+        return self._numbers.setdefault((number, below), len(self._numbers))
 
     def own(self) -> int:
         """A number that no other module gets."""
@@ -85,20 +89,20 @@ def plain_state(module: nn.Module, undeclared: frozenset[str], told: frozenset[s
     Attributes that are ``undeclared`` do not count, but those of them that are ``told`` have to be empty. Configs are
     told by identity: whoever keeps the result has to keep the module.
     """
+    state = vars(module)
+    if any(map(state.get, told)):
+        return None
     key: list[object] = [type(module)]
-    for name, value in vars(module).items():
-        if name in undeclared:
-            if value and name in told:
+    for name in state:
+        if name not in undeclared:
+            if (plain := _plain(state[name])) is None:
                 return None
-        elif (plain := _plain(value)) is None:
-            return None
-        else:
             key += (name, plain)
-    hidden = module._non_persistent_buffers_set
     for name, tensor in module._parameters.items():
         key.append((name, _tensor(tensor)))
-    for name, buffer in module._buffers.items():
-        key.append((name, _tensor(buffer), name in hidden))
+    if module._buffers:
+        hidden = module._non_persistent_buffers_set
+        key += [(name, _tensor(buffer), name in hidden) for name, buffer in module._buffers.items()]
     return tuple(key)
 
 
@@ -114,8 +118,8 @@ def _plain(value: object) -> tuple[type, object] | None:
     kind = type(value)
     if kind in PLAIN or (kind is tuple and all(type(item) is int for item in value)):  # type: ignore[attr-defined]  # a tuple, by its kind
         return kind, value
-    if isinstance(value, float):
-        return (kind, value.hex()) if kind is float else None  # zero has two signs
+    if kind is float:
+        return kind, value.hex()  # type: ignore[attr-defined]  # zero has two signs
     return (kind, id(value)) if is_config(value) else None
 
 

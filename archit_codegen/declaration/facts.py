@@ -19,6 +19,8 @@ from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel
 
 from archit_codegen.declaration.literal import is_writable, write_literal
 
+from .walking import all_modules
+
 Facts = dict[str, dict[str, object]]
 ClassName = Callable[[nn.Module], str]
 Configs = Mapping[int, PreTrainedConfig]
@@ -53,6 +55,10 @@ class ConfigFact(dict[str, object]):
     """The values of a config. Only these are compared: the emitted config may have more fields than the live one."""
 
 
+class TensorFact(dict[str, object]):
+    """What is declared of a tensor: texts, flags and a shape."""
+
+
 def facts(root: nn.Module, class_name: ClassName, stand_ins: Configs = types.MappingProxyType({})) -> Facts:
     """The facts of each path below the root, in tree order; a path is met again where a module is shared. The values
     of a config, by identity, are those of its stand-in."""
@@ -64,7 +70,7 @@ class Reader:
 
     def __init__(self, root: nn.Module, class_name: ClassName, stand_ins: Configs) -> None:
         self.root, self.class_name, self.stand_ins = root, class_name, stand_ins
-        self.all = list(root.modules())
+        self.all = all_modules(root)
         self.modules: dict[int, str] = {}
         self.tensors: dict[int, str] = {}
         self.configs: dict[int, ConfigFact] = {}
@@ -102,7 +108,7 @@ class Reader:
         for slot, buffer in module._buffers.items():
             kept = {"persistent": slot not in module._non_persistent_buffers_set}
             described = self.tensor(f"{path}.{slot}", buffer)
-            found[f"buffer {slot}"] = described | kept if isinstance(described, dict) else described
+            found[f"buffer {slot}"] = TensorFact(described | kept) if described is not None else None
         found.update((slot, self.value(value, ())) for slot, value in sorted(attributes(module).items()))
         state = vars(module)
         for kind, label in HOOKS.items():
@@ -113,17 +119,19 @@ class Reader:
             found["representation"] = module.extra_repr()
         return found
 
-    def tensor(self, path: str, tensor: torch.Tensor | None) -> object:
+    def tensor(self, path: str, tensor: torch.Tensor | None) -> TensorFact | None:
         if tensor is None:
             return None
-        return {
-            "object": self.tensors.setdefault(id(tensor), path.lstrip(".")),
-            "type": type(tensor).__name__,
-            "shape": tuple(tensor.shape),
-            "dtype": self.dtype(tensor.dtype),
-            "requires_grad": tensor.requires_grad,
-            "kept in float32": any(pattern.search(path) for pattern in self.in_float32),
-        }
+        return TensorFact(
+            {
+                "object": self.tensors.setdefault(id(tensor), path.lstrip(".")),
+                "type": type(tensor).__name__,
+                "shape": tuple(tensor.shape),
+                "dtype": self.dtype(tensor.dtype),
+                "requires_grad": tensor.requires_grad,
+                "kept in float32": any(pattern.search(path) for pattern in self.in_float32),
+            }
+        )
 
     def dtype(self, dtype: torch.dtype) -> str:
         return "the model's" if dtype == self.default else str(dtype)
@@ -132,6 +140,8 @@ class Reader:
         """The fact of any value; containers recurse, and what contains itself is cut off there."""
         if type(value) in PLAIN:
             return value
+        if (config := self.configs.get(id(value))) is not None:
+            return config  # most modules hold one, and each question of its class goes through methods of transformers
         if isinstance(value, Enum):  # its class may be a copy
             return ("member", value.name, self.value(value.value, outer))
         if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
@@ -199,20 +209,25 @@ def attributes(module: nn.Module) -> dict[str, object]:
 
 
 def is_cache(name: str, value: object) -> bool:
-    return CACHED.search(name) is not None and not isinstance(value, bool)
+    return says_cached(name) and not isinstance(value, bool)
+
+
+@functools.lru_cache(maxsize=4096)
+def says_cached(name: str) -> bool:
+    return CACHED.search(name) is not None
 
 
 def is_method(module: nn.Module, name: str, value: object) -> bool:
-    own = isinstance(value, types.MethodType) and value.__self__ is module
+    own = type(value) is types.MethodType and value.__self__ is module
     return own or (callable(value) and callable(getattr(type(module), name, None)))
 
 
 def default_dtype(root: nn.Module) -> torch.dtype:
     """The floating dtype most tensors of the model have; torch's default where it has none."""
-    slots = [slot for module in root.modules() for slot in (module._parameters, module._buffers)]
+    slots = [slot for module in all_modules(root) for slot in (module._parameters, module._buffers) if slot]
     tensors = {id(tensor): tensor for slot in slots for tensor in slot.values() if tensor is not None}
-    counts = Counter(tensor.dtype for tensor in tensors.values() if tensor.dtype in DEFAULTS)
-    return counts.most_common(1)[0][0] if counts else torch.get_default_dtype()
+    counts = Counter([tensor.dtype for tensor in tensors.values()])
+    return next((dtype for dtype, _ in counts.most_common() if dtype in DEFAULTS), torch.get_default_dtype())
 
 
 def declared(values: Mapping[Any, Any]) -> ConfigFact:

@@ -1,7 +1,8 @@
 """What `_init_weights` reads of modules, and which of it the live modules do not have."""
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import cache
 from inspect import signature
 from typing import Any
@@ -10,11 +11,14 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import SourceUnavailable
-from .edits import Guard, NewMethod
+from .buffers import restoring_statements
+from .changes import Delta, Replaced, flatten
+from .edits import Guard, InitWeights, NewMethod, SourceEdit
 from .ir import ClassRef
 from .resolve import module_scope
 from .source import class_text
 from .values import class_ref
+from .walking import NamedModule, named_modules
 
 UNSKIPPED = """def _initialize_weights(self, module, is_custom_code=False):
     # In custom code transformers passes over modules without tensors of their own, and one of them fills buffers.
@@ -24,18 +28,40 @@ UNSKIPPED = """def _initialize_weights(self, module, is_custom_code=False):
 Reads = tuple[tuple[tuple[type, ...], tuple[tuple[str, ...], ...]], ...]
 
 
-def guards(live: nn.Module, replaced: Iterable[str]) -> Mapping[ClassRef, tuple[Guard, ...]]:
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `_init_weights` has to do besides: compute buffers of the user's classes again (``restores``), and ask
+    before it reads (``guards``). ``passed_over`` as `models_passed_over` gives them."""
+
+    restores: tuple[SourceEdit, ...]
+    guards: Mapping[ClassRef, tuple[Guard, ...]]
+    passed_over: frozenset[ClassRef]
+
+
+def initialised(live: nn.Module, delta: Delta, user: Mapping[object, str]) -> Initialised:
+    """``user`` has the emitted names of the user's classes and functions."""
+    if not isinstance(live, PreTrainedModel):
+        return Initialised((), {}, frozenset())  # no `from_pretrained` leaves what no checkpoint carries uninitialised
+    modules = named_modules(live)
+    replaced = [edit.path for edit in flatten(delta) if isinstance(edit, Replaced)]
+    copied = {obj: (name,) for obj, name in user.items() if isinstance(obj, type)}
+    passed_over = models_passed_over([module for _, module in modules])
+    restores: list[SourceEdit] = [InitWeights(text) for text in restoring_statements(modules, copied)]
+    if passed_over:
+        restores.append(NewMethod(UNSKIPPED))
+    return Initialised(tuple(restores), guards(modules, replaced), passed_over)
+
+
+def guards(live: Sequence[NamedModule], replaced: Iterable[str]) -> Mapping[ClassRef, tuple[Guard, ...]]:
     """For each model class whose `_init_weights` reads a tensor that a new module in the place of an old one lacks:
     the statements that have to ask for it first. A new module initialises itself. ``replaced`` are the paths of new
     modules."""
     above = {path.rpartition(".")[0] for path in replaced}
     above |= {parent for path in above for parent in _parents(path)}
-    if not above or not isinstance(live, PreTrainedModel):
+    if not above:
         return {}
-    modules = [module for path, module in live.named_modules() if path in above]
-    models = {
-        base for module in live.modules() if isinstance(module, PreTrainedModel) for base in type(module).__mro__
-    }
+    modules = [module for path, module in live if path in above]
+    models = {type(module) for _, module in live if isinstance(module, PreTrainedModel)}
     found: dict[ClassRef, tuple[Guard, ...]] = {}
     for cls in {base for model in models for base in model.__mro__}:
         if "_init_weights" in vars(cls) and cls is not PreTrainedModel:
@@ -65,12 +91,6 @@ def _missing(module: nn.Module, names: tuple[str, ...]) -> Guard | None:
             return Guard(".".join(names[:place]), name) if place and isinstance(holder, nn.Module) else None
         holder = getattr(holder, name)
     return None
-
-
-def unskipped(modules: Collection[nn.Module]) -> Iterator[NewMethod]:
-    """A method that has transformers initialise modules without tensors too, where that fills buffers of others."""
-    if models_passed_over(modules):
-        yield NewMethod(UNSKIPPED)
 
 
 def models_passed_over(modules: Collection[nn.Module]) -> frozenset[ClassRef]:

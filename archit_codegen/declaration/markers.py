@@ -1,7 +1,7 @@
 """Text that transformers searches a modelling file for, to decide which implementations may be set."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 
@@ -9,12 +9,14 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import SourceUnavailable
+from .changes import Delta, MethodPatched, flatten
 from .edits import Plan
-from .ir import ClassRef
+from .ir import ClassRef, CodeRef
 from .livesource import files_of_class
 from .source import class_text
 from .sourcefile import SourceFile
 from .values import class_ref
+from .walking import all_modules
 
 EXPERTS = "@use_experts_implementation"
 ATTENTION = "ALL_ATTENTION_FUNCTIONS.get_interface("
@@ -32,6 +34,28 @@ def missing_markers(classes: Mapping[ClassRef, type], text: str) -> Mapping[str,
     wanted[ATTENTION] = ATTENTION not in text and ATTENTION_CLASS.search(text) is not None
     found = {marker: frozenset(_with_marker(classes, marker)) for marker, missing in wanted.items() if missing}
     return {marker: having for marker, having in found.items() if having}
+
+
+def foreseen(
+    classes: Mapping[ClassRef, type], delta: Delta, lineage: Callable[[ClassRef], Iterable[CodeRef]]
+) -> frozenset[ClassRef]:
+    """The classes with experts, where none of those on the way to a change has any: what will be missing, before
+    anything is planned. A patched method may bring what its class did not have."""
+    if any(isinstance(edit, MethodPatched) for edit in flatten(delta)):
+        return frozenset()
+    having = frozenset(_with_marker(classes, EXPERTS))
+    nodes = (inner.reference for inner in _nested(delta)) if having else ()
+    bases = {ClassRef(code.module, code.qualname) for node in nodes for code in lineage(node.cls)}
+    return frozenset() if bases & having else having
+
+
+def _nested(delta: Delta) -> Iterator[Delta]:
+    """This delta and those within its changes, in tree order."""
+    yield delta
+    for edit in delta.edits:
+        inner = getattr(edit, "delta", None)
+        if inner is not None:
+            yield from _nested(inner)
 
 
 def explained(markers: Iterable[str]) -> tuple[str, ...]:
@@ -63,12 +87,12 @@ def unlisted(live: nn.Module, plan: Plan) -> frozenset[str]:
         return frozenset()
     imported = [
         model
-        for model in live.modules()
+        for model in all_modules(live)
         if isinstance(model, PreTrainedModel) and class_ref(type(model)) not in plan.present
     ]
     answered = {name for model in imported for name in model._no_split_modules or ()}
     if not answered:
         return frozenset()
-    inside = {module for model in imported for module in model.modules()}
-    outside = {type(module).__name__ for module in live.modules() if module not in inside}
+    inside = {module for model in imported for module in all_modules(model)}
+    outside = {type(module).__name__ for module in all_modules(live) if module not in inside}
     return frozenset(answered - outside)

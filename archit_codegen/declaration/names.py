@@ -2,11 +2,13 @@
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 Position = tuple[int, int]
+SILENT = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__class__"}
 
@@ -83,57 +85,54 @@ def splice(text: str, edits: Iterable[Edit]) -> str:
 
 
 def bindings(nodes: Sequence[ast.AST]) -> Scope:
-    """What statements bind in the scope they stand in."""
-    found = _Binder()
-    for node in nodes:
-        found.visit(node)
-    outer = found.declared_global | found.declared_nonlocal
-    return Scope(False, frozenset(found.bound - outer), frozenset(found.declared_global))
-
-
-class _Binder(ast.NodeVisitor):
-    """Names bound by statements, nested scopes left out."""
-
-    def __init__(self) -> None:
-        self.bound: set[str] = set()
-        self.declared_global: set[str] = set()
-        self.declared_nonlocal: set[str] = set()
-
-    def generic_visit(self, node: ast.AST) -> None:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            self.bound.add(node.name)
-            self.visit_all(node.decorator_list)
-        elif isinstance(node, ast.Lambda):
-            pass
-        elif isinstance(node, ast.Name):
+    """What statements bind in the scope they stand in; nested scopes are left out."""
+    bound: set[str] = set()
+    outer: dict[type[ast.AST], set[str]] = {ast.Global: set(), ast.Nonlocal: set()}
+    pending = [*nodes]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name):
             if not isinstance(node.ctx, ast.Load):
-                self.bound.add(node.id)
+                bound.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+            pending += node.decorator_list
         elif isinstance(node, COMPREHENSIONS):
             # Only an assignment expression binds outside of its comprehension.
             walruses = (inner for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
-            self.bound.update(walrus.target.id for walrus in walruses)
-        else:
-            self.bind_plain(node)
-            super().generic_visit(node)
-
-    def bind_plain(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            self.bound.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            self.bound.add(node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            self.bound.add(node.rest)
-        elif isinstance(node, ast.Global):
-            self.declared_global.update(node.names)
-        elif isinstance(node, ast.Nonlocal):
-            self.declared_nonlocal.update(node.names)
-
-    def visit_all(self, nodes: Sequence[ast.AST]) -> None:
-        for node in nodes:
-            self.visit(node)
+            bound.update(walrus.target.id for walrus in walruses)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            outer[type(node)].update(node.names)
+        elif not isinstance(node, ast.Lambda):
+            bound.update(_bound_plainly(node))
+            pending += _children(node)
+    return Scope(False, frozenset(bound - outer[ast.Global] - outer[ast.Nonlocal]), frozenset(outer[ast.Global]))
 
 
-class _Reader(ast.NodeVisitor):
+def _bound_plainly(node: ast.AST) -> Iterable[str]:
+    """Names that a node binds which stand in it as text."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        return (node.name,)
+    if isinstance(node, ast.MatchMapping) and node.rest:
+        return (node.rest,)
+    return ()
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """As `ast.iter_child_nodes`, which takes several times as long, without contexts and operators."""
+    found: list[ast.AST] = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and not isinstance(value, SILENT):
+            found.append(value)
+    return found
+
+
+class _Reader:
     """Walks with the stack of scopes that Python would look names up in."""
 
     def __init__(self) -> None:
@@ -142,33 +141,27 @@ class _Reader(ast.NodeVisitor):
         self.deferred = 0
         self.annotation = False
 
-    def visit_Name(self, node: ast.Name) -> None:
+    def visit_name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load) and self.is_global(node.id):
             self.uses.append(NameUse(node.id, node, self.deferred > 0, self.annotation))
 
-    def visit_Constant(self, node: ast.Constant) -> None:
+    def visit_constant(self, node: ast.Constant) -> None:
         if self.annotation and isinstance(node.value, str):
             for name in _quoted_names(node.value):
                 if self.is_global(name):
                     self.uses.append(NameUse(name, node, True, True))
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:
+    def visit_subscript(self, node: ast.Subscript) -> None:
         self.visit(node.value)
         kind = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
         # The strings of a Literal are values.
         self.annotate(node.slice, self.annotation and kind != "Literal")
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def visit_annotated(self, node: ast.AnnAssign) -> None:
         self.annotate(node.annotation, True)
         for child in (node.target, node.value):
             if child is not None:
                 self.visit(child)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self.visit_function(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self.visit_function(node)
 
     def visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self.visit_each(node.decorator_list)
@@ -178,11 +171,11 @@ class _Reader(ast.NodeVisitor):
         self.visit_inside(node.args, node.body)
         self.scopes.pop()
 
-    def visit_Lambda(self, node: ast.Lambda) -> None:
+    def visit_lambda(self, node: ast.Lambda) -> None:
         self.visit_outside(node.args)
         self.visit_inside(node.args, [node.body])
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+    def visit_class(self, node: ast.ClassDef) -> None:
         self.visit_each(node.decorator_list)
         self.scopes.append(_type_parameters(node))
         self.visit_each([*node.bases, *node.keywords])
@@ -193,12 +186,13 @@ class _Reader(ast.NodeVisitor):
         self.scopes.pop()
 
     def visit(self, node: ast.AST) -> None:
-        if isinstance(node, COMPREHENSIONS):
-            self.visit_comprehension_of(node)
+        method = VISITS.get(type(node))
+        if method is not None:
+            method(self, node)
         else:
-            super().visit(node)
+            self.visit_each(_children(node))
 
-    def visit_comprehension_of(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+    def visit_comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         # The first iterable is evaluated outside.
         first = node.generators[0]
         self.visit(first.iter)
@@ -239,6 +233,19 @@ class _Reader(ast.NodeVisitor):
             if name in scope.bound and not (scope.is_class and depth > 0):
                 return False
         return True
+
+
+VISITS: Mapping[type[ast.AST], Callable[[_Reader, Any], None]] = {
+    ast.Name: _Reader.visit_name,
+    ast.Constant: _Reader.visit_constant,
+    ast.Subscript: _Reader.visit_subscript,
+    ast.AnnAssign: _Reader.visit_annotated,
+    ast.FunctionDef: _Reader.visit_function,
+    ast.AsyncFunctionDef: _Reader.visit_function,
+    ast.Lambda: _Reader.visit_lambda,
+    ast.ClassDef: _Reader.visit_class,
+    **dict.fromkeys(COMPREHENSIONS, _Reader.visit_comprehension),
+}
 
 
 def parameters(arguments: ast.arguments) -> Iterator[ast.arg]:

@@ -3,6 +3,7 @@
 import ast
 import linecache
 from collections.abc import Mapping
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -13,7 +14,13 @@ PLAIN = (ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Na
 
 def is_config(value: object) -> bool:
     """Whether this is a transformers config: asked by shape, so that this works without importing transformers."""
-    return hasattr(type(value), "model_type") and callable(getattr(value, "to_dict", None))
+    return _is_config_class(type(value))  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+
+
+@lru_cache(maxsize=4096)
+def _is_config_class(cls: type[Any]) -> bool:
+    # Asked of the class: reading anything of a config goes through methods of transformers written in Python.
+    return hasattr(cls, "model_type") and callable(getattr(cls, "to_dict", None))
 
 
 def config_of(model: object) -> Any:

@@ -10,6 +10,8 @@ from torch import nn
 
 from archit_codegen.declaration.undisturbed import random_state, untouched
 
+from .walking import all_modules
+
 SEED = 0
 EVERYTHING = ("output_hidden_states", "output_attentions")
 
@@ -28,7 +30,7 @@ def run(model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
 def run_once(model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     own = {name: copied(value) for name, value in inputs.items()}
     with untouched(model), random_state(SEED), torch.no_grad():
-        for module in model.modules():
+        for module in all_modules(model):
             module.training = False
         return {place: tensor.detach().clone() for place, tensor in tensors(model(**own))}
 

@@ -154,7 +154,7 @@ def _see(
     hidden = caller.f_code.co_name == "__new__"
     while caller.f_code.co_name in {"__new__", "__call__"} and caller.f_back is not None:
         caller = caller.f_back
-    owner, frame = _owner_frame(caller)
+    owner, frame, local = _owner_frame(caller)
     site = _site(frame if frame is not None else caller)
     owner_key = None if owner is None else id(owner)
     ordinal = target.next_ordinal(owner_key, site) if site is not None else 0
@@ -162,7 +162,7 @@ def _see(
     texts = argument_expressions(caller, site) if surgery and site is not None else {}
     direct = frame is caller or frame is None
     owner_class = None if owner is None else type(owner)
-    counters = {} if frame is None else {name: value for name, value in frame.f_locals.items() if type(value) is int}
+    counters = {name: value for name, value in local.items() if type(value) is int}
     arguments = None if hidden else args
     call = Call(cls, arguments, kwargs, site, owner_key, owner_class, ordinal, direct, counters, texts)
     target.add(instance, call)
@@ -174,8 +174,9 @@ def _copied_from(frame: FrameType) -> object:
     return outer.f_locals.get("x") if outer is not None and outer.f_code.co_name == "_reconstruct" else None
 
 
-def _owner_frame(frame: FrameType | None) -> tuple[nn.Module | None, FrameType | None]:
-    """The nearest frame outwards that runs a method of a module, and in it the innermost comprehension on the way.
+def _owner_frame(frame: FrameType | None) -> tuple[nn.Module | None, FrameType | None, Mapping[str, Any]]:
+    """The nearest frame outwards that runs a method of a module, and in it the innermost comprehension on the way,
+    with its local names: a frame makes a dictionary of them each time it is asked.
 
     A function that is given a module counts as well where a method called it; else it is a part of the surgery.
     """
@@ -185,25 +186,31 @@ def _owner_frame(frame: FrameType | None) -> tuple[nn.Module | None, FrameType |
         if code.co_name in NESTED:
             inner = inner or frame
         elif code.co_argcount:
-            first = frame.f_locals.get(code.co_varnames[0])
-            if isinstance(first, nn.Module) and _called_by_method(frame):
-                return first, inner if inner is not None and _lies_in(inner.f_code, code) else frame
+            local = frame.f_locals
+            first = local.get(code.co_varnames[0])
+            if isinstance(first, nn.Module) and (_is_method(code) or _called_by_method(frame.f_back)):
+                if inner is not None and _lies_in(inner.f_code, code):
+                    return first, inner, inner.f_locals
+                return first, frame, local
             inner = None
         else:
             inner = None
         frame = frame.f_back
-    return None, None
+    return None, None, {}
 
 
 def _called_by_method(frame: FrameType | None) -> bool:
     while frame is not None:
         code = frame.f_code
-        owner = code.co_qualname.rpartition(".")[0]
-        method = owner and not owner.endswith("<locals>") and code.co_argcount
-        if method and isinstance(frame.f_locals.get(code.co_varnames[0]), nn.Module):
+        if _is_method(code) and isinstance(frame.f_locals.get(code.co_varnames[0]), nn.Module):
             return True
         frame = frame.f_back
     return False
+
+
+def _is_method(code: CodeType) -> bool:
+    owner = code.co_qualname.rpartition(".")[0]
+    return bool(owner and not owner.endswith("<locals>") and code.co_argcount)
 
 
 def _lies_in(inner: CodeType, outer: CodeType) -> bool:

@@ -21,6 +21,9 @@ def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
     """
     if live.ties is None or reference.ties is None:
         return None
+    alone = not _shares_tensors(reference) and not _shares_tensors(live)
+    if alone and (not reference.ties or _same_names(reference, live, set())):
+        return None  # as in most models: no path has to be written out for that
     before, after = _names(reference), _names(live)
     if _groups(reference) == _groups(live) and before.keys() == after.keys():
         return None
@@ -57,7 +60,7 @@ def _kept(ties: Keys, before: dict[str, int], after: dict[str, int], active: boo
 def second_paths(reference: Node, live: Node) -> tuple[str, ...]:
     """The paths, below a transformers model, of modules that stand at a path before as well, unlike the reference's;
     those inside a model further down are that model's."""
-    if live.ties is None or reference.ties is None or not sharing(live):
+    if live.ties is None or reference.ties is None:
         return ()
     known = set(_repeated(reference, "", set()))
     for prefix, model in _models_below(live, ""):
@@ -125,6 +128,42 @@ def _slots(node: Node, path: str, *, buffers: bool = False) -> list[tuple[str, i
 
     visit(node, path)
     return found
+
+
+def _shares_tensors(root: Node) -> bool:
+    """Whether a parameter stands in the slots of several modules, or in several of one."""
+    seen: set[int] = set()
+    tensors: list[int] = []
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.key not in seen:
+            seen.add(node.key)
+            tensors += [fact.key for _, fact in node.parameters if fact is not None]
+            pending += [child for _, child in node.children if child is not None]
+    return len(set(tensors)) < len(tensors)
+
+
+def _same_names(one: Node, other: Node, known: set[tuple[int, int]]) -> bool:
+    """Whether the tensors of two nodes have the same paths; ``known`` are forms of which that is known."""
+    forms = one.form, other.form
+    if forms in known:
+        return True
+    if _own_names(one) != _own_names(other):
+        return False
+    below = dict(other.children)
+    for name, child in one.children:
+        twin = below.pop(name, None)
+        if (child is None) != (twin is None):
+            return False
+        if child is not None and twin is not None and not _same_names(child, twin, known):
+            return False
+    known.add(forms)
+    return not any(below.values())
+
+
+def _own_names(node: Node) -> set[str]:
+    return {name for name, fact in (*node.parameters, *node.buffers) if fact is not None}
 
 
 def _groups(node: Node) -> frozenset[frozenset[str]]:

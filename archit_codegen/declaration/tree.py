@@ -1,7 +1,7 @@
 """Reads a module tree into nodes. With `values` and `record` the only reader of torch objects."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,12 +9,13 @@ from torch import nn
 
 from ..errors import UnsupportedChange
 from .faces import Face, Forms, TensorKind, plain_call, plain_state
-from .ir import Argument, Built, ClassRef, CodeRef, Node, Value, join
+from .ir import Argument, Built, ClassRef, CodeRef, Node, Value
 from .parametrized import parametrized_names, plain_class
 from .process import Process
 from .record import Call
 from .signature import bound_arguments
 from .values import Values, class_ref
+from .walking import NamedModule, all_modules, named_modules
 
 # A plain `nn.Module()` holds what was put into it, as the lists do.
 CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict, nn.Module)
@@ -98,7 +99,7 @@ class Reader:
 
     def forget(self, module: nn.Module) -> None:
         """Read this module and those below it anew next time."""
-        for part in module.modules():
+        for part in all_modules(module):
             self._nodes.pop(id(part), None)
 
     def _node(self, module: nn.Module) -> Node:
@@ -231,28 +232,17 @@ def kind_of(cls: type) -> str:
     return "native" if cls.__module__.partition(".")[0] == "torch" else "module"
 
 
-def default_dtype(root: nn.Module) -> torch.dtype:
+def default_dtype(modules: Sequence[NamedModule]) -> torch.dtype:
     """The most common floating dtype of the parameters: the dtype of the whole model."""
-    slots = [module._parameters.values() for module in root.modules()]
+    slots = [module._parameters.values() for _, module in modules if module._parameters]
     parameters = {id(tensor): tensor for tensors in slots for tensor in tensors if tensor is not None}
-    counts = Counter(p.dtype for p in parameters.values() if p.dtype.is_floating_point)
-    return counts.most_common(1)[0][0] if counts else torch.float32
+    counts = Counter([parameter.dtype for parameter in parameters.values()])
+    return next((dtype for dtype, _ in counts.most_common() if dtype.is_floating_point), torch.float32)
 
 
-def module_paths(root: nn.Module) -> Mapping[int, str]:
+def module_paths(modules: Sequence[NamedModule]) -> Mapping[int, str]:
     """The first path of each module, by identity."""
-    paths: dict[int, str] = {}
-
-    def visit(module: nn.Module, path: str) -> None:
-        if id(module) in paths:
-            return
-        paths[id(module)] = path or "<root>"
-        for name, child in module._modules.items():
-            if child is not None:
-                visit(child, join(path, name))
-
-    visit(root, "")
-    return paths
+    return {id(module): path or "<root>" for path, module in modules}
 
 
 def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
@@ -279,7 +269,7 @@ def _installed_by_transformers(hook: Any) -> bool:
 
 def check_uncompiled(live: nn.Module) -> None:
     """Refuse what `torch.compile` made: it stands around what a class declares, and its kernels round otherwise."""
-    for path, module in live.named_modules():
+    for path, module in named_modules(live):
         if type(module).__module__.startswith("torch._dynamo") and "_orig_mod" in module._modules:
             remedy = "Put its `_orig_mod` there instead." if path else "Give `model._orig_mod` instead."
             raise UnsupportedChange(path or "<root>", "it is what `torch.compile` returned", remedy)

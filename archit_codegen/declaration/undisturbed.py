@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from transformers.utils import logging
 
+from .walking import all_modules
+
 CONTAINERS = (dict, list, set)
 
 
@@ -36,7 +38,7 @@ def random_state(seed: int | None = None) -> Iterator[None]:
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
     """Attributes, hooks, training flags, gradients, buffers and config of the model are put back as they were."""
-    states = [(module, dict(vars(module)), copies(vars(module))) for module in model.modules()]
+    states = [(module, dict(vars(module)), copies(vars(module))) for module in all_modules(model)]
     configs = [(config, dict(vars(config))) for config in configs_of(model)]
     buffers = [(buffer, buffer._version, buffer.clone()) for buffer in model.buffers() if not buffer.is_meta]
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
@@ -58,7 +60,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
 def copies(state: dict[str, Any]) -> list[tuple[Any, Any]]:
     """Each container among the attributes (the hooks of `nn.Module` among them) with a copy of its content; most
     are empty, and a model has thousands."""
-    return [(value, value.copy() if value else ()) for value in state.values() if isinstance(value, CONTAINERS)]
+    held = [value for value in state.values() if issubclass(type(value), CONTAINERS)]
+    return [(value, value.copy() if value else ()) for value in held]
 
 
 def put_back(attributes: dict[str, Any], before: dict[str, Any]) -> None:
@@ -81,7 +84,7 @@ def same_items(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
 
 
 def configs_of(model: nn.Module) -> list[Any]:
-    found = {id(config): config for module in model.modules() if (config := vars(module).get("config")) is not None}
+    found = {id(config): config for module in all_modules(model) if (config := vars(module).get("config")) is not None}
     return [config for config in found.values() if hasattr(config, "__dict__")]
 
 
@@ -110,7 +113,7 @@ def silenced() -> Iterator[None]:
 @contextmanager
 def classes_untouched(model: nn.Module) -> Iterator[None]:
     """What was set on a class of one of the modules is put back: a surgery that is run again may patch it again."""
-    classes = {cls for module in model.modules() for cls in type(module).__mro__ if issubclass(cls, nn.Module)}
+    classes = {cls for module in all_modules(model) for cls in type(module).__mro__ if issubclass(cls, nn.Module)}
     states = [(cls, dict(vars(cls))) for cls in classes]
     try:
         yield

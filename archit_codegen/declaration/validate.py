@@ -1,7 +1,7 @@
 """Loads the emitted package and proves that it rebuilds the live model: tree, weights, outputs, save and load."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from types import ModuleType
@@ -79,7 +79,7 @@ def validate(
             raise TypeError("`build` says how a root class is built that is not one of transformers")
         build = building.transformers_build(live)
     with ExitStack() as stack:
-        for context in (silenced(), isolated_registries(), random_state(SEED), untouched(live)):
+        for context in (silenced(), isolated_registries(), random_state(SEED)):
             stack.enter_context(context)
         package = load_package(name, files)
         stack.callback(unload_package, package)
@@ -99,7 +99,7 @@ def names_of(package: ModuleType, origins: Mapping[str, str], patches: Patches =
         return f"{cls.__module__}:{cls.__qualname__}" + patched(patches.live.get(id(module), {}))
 
     def patched(methods: Mapping[str, str]) -> str:
-        return "".join(f", {name} patched ({code})" for name, code in sorted(methods.items()))
+        return "".join([f", {name} patched ({code})" for name, code in sorted(methods.items())]) if methods else ""
 
     return class_name
 
@@ -113,16 +113,20 @@ class Comparison:
         self.changed_configs: Configs = {}
 
     def validation(self, inputs: Mapping[str, Any] | None) -> Validation:
-        drift = [note for note in (self.compare_structure_or_drift(),) if note]
+        drift = tuple(filter(None, [self.compare_structure_or_drift()]))
         if reason := self.structural_only():
             return Validation(True, False, False, (*drift, *self.compare_config_file(), reason))
+        with untouched(self.live):
+            return self.with_weights(inputs, drift)
+
+    def with_weights(self, inputs: Mapping[str, Any] | None, drift: Sequence[str]) -> Validation:
         model = self.loaded_model()
         expected = expected_outputs(self.live, inputs)
         self.compare_outputs(model, expected, "")
         notes = [expected.note] if expected.note else []
         saved = isinstance(model, PreTrainedModel) and isinstance(self.live, PreTrainedModel)
         reloaded, more = self.compare_reloaded(model, expected) if saved else (False, [])
-        return Validation(True, bool(expected.outputs), reloaded, tuple(drift + notes + more))
+        return Validation(True, bool(expected.outputs), reloaded, (*drift, *notes, *more))
 
     def structural_only(self) -> str | None:
         if building.size_of(self.live) > LARGEST:
@@ -175,7 +179,7 @@ class Comparison:
         raise ValidationFailed(*found)
 
     def compare_keys(self, model: nn.Module) -> None:
-        expected, actual = list(self.live.state_dict()), list(model.state_dict())
+        expected, actual = [list(each.state_dict(keep_vars=True)) for each in (self.live, model)]
         if expected != actual:
             key = next((a for a, b in zip(expected, actual, strict=False) if a != b), "")
             raise ValidationFailed(key, "the keys of the state dict, or their order, are not the live model's")

@@ -1,6 +1,6 @@
 """Builds on `meta`: the declared class with the live config, and the modules of a surgery, from their calls."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from .record import Call, Recording, named_expression, recorded_call, recording
 from .signature import constructor_parameters
 from .tree import Reader, default_dtype, module_paths
 from .values import Values, class_ref, config_paths
+from .walking import all_modules, named_modules
 
 FOUNDATION = {"torch", "builtins", "abc", "typing"}
 
@@ -42,13 +43,15 @@ class Workbench:
         self.process = Process(frozenset(config_strings(self._live_config)))
         self._seen = Recording(keep=True)
         live_values = Values(config_paths(self._live_config, self.objects), self.objects)
-        live_values.paths = module_paths(live)
-        self._live_reader = Reader(live_values, recorded_call, default_dtype(live), self.classes, self.process)
+        here = named_modules(live)
+        live_values.paths = module_paths(here)
+        self._live_reader = Reader(live_values, recorded_call, default_dtype(here), self.classes, self.process)
         reference = self._build_reference()
-        check_values(live, reference, self._seen.calls)
+        there = named_modules(reference)
+        check_values(here, there, self._seen.calls)
         self._values = Values(config_paths(self._config, self.objects), self.objects)
-        self._values.paths = module_paths(reference)
-        calls, dtype = self._seen.calls, default_dtype(reference)
+        self._values.paths = module_paths(there)
+        calls, dtype = self._seen.calls, default_dtype(there)
         self._reader = Reader(self._values, lambda module: calls.get(id(module)), dtype, self.classes)
         self.reference_node = self._reader.read(reference)
         self.live_node = self._live_reader.read(live)
@@ -63,10 +66,6 @@ class Workbench:
         for name in path.split(".") if path else ():
             current = getattr(current, name)
         return current
-
-    @property
-    def live_modules(self) -> Collection[nn.Module]:
-        return self._live_reader.modules.values()
 
     def live_module(self, key: int) -> nn.Module:
         return self._live_reader.modules[key]
@@ -200,7 +199,7 @@ class Workbench:
     def _original_in(self, owner: nn.Module, reference: Node) -> nn.Module | None:
         """The module that stood in the slot before and is now held by ``owner``: the first of its class; of torch's
         classes only one of the same shapes, since a `Linear` is like any other."""
-        for module in owner.modules():
+        for module in all_modules(owner):
             if module is owner or class_ref(plain_class(module)) != reference.cls:
                 continue
             if reference.kind == "module" or alike(reference, self._live_reader.read(module)):
