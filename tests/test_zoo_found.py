@@ -39,6 +39,7 @@ ON_META = [
     ("d_fine.DFineModel", "layer_class_changed", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
+    ("moshi.MoshiForCausalLM", "layer_appended", NOT_NATIVELY),
 ]
 
 

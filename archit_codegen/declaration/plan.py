@@ -244,7 +244,8 @@ def _present(live: Node, state: _State) -> Mapping[ClassRef, tuple[str, ...]]:
     for cls in dict.fromkeys(_unchanged(live, state, set())):
         for code in state.facts.lineage(cls):
             ref = ClassRef(code.module, code.qualname)
-            if ref in present and ref.name not in present[ref] and not state.facts.follows(ref):
+            used = ref == cls or not state.facts.follows(ref)
+            if ref in present and ref.name not in present[ref] and used:
                 present[ref].insert(0, ref.name)
     return {cls: tuple(names) for cls, names in present.items()}
 
