@@ -29,7 +29,7 @@ from .distance import align, distance
 from .ir import Construction, Literal, Node, Parametrization, Value, join
 from .slotnames import check_new_names
 from .tensordiff import tensor_changes, whole_dtype
-from .ties import needed_ties, second_paths, shares_tensors, sharing
+from .ties import needed_ties, second_paths, sharing, untied
 from .training import training_changes
 
 _NONE = Literal("None")
@@ -57,7 +57,7 @@ class _Seen:
 
     bench: Bench
     sharing: frozenset[int]  # live modules in which one stands at several paths, each of which has to be looked at
-    untied: bool  # whether no parameter stands in two slots of the live root
+    untied: frozenset[int]  # declared modules, where neither there nor here a parameter stands in two slots
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
     alike: set[tuple[int, int, str | None]] = field(default_factory=set)  # forms of pairs in which nothing changed
 
@@ -73,7 +73,8 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
         UnsupportedChange: hooks, or state that no source can declare.
         UnknownArguments: nothing tells how a new module was constructed.
     """
-    seen = _Seen(bench, sharing(live), not shares_tensors(live), {live.key: ("", reference.key)})
+    alone = untied(reference) if untied(live) else frozenset()
+    seen = _Seen(bench, sharing(live), alone, {live.key: ("", reference.key)})
     delta = _modules(reference, live, "", seen)
     return replace(delta, edits=(*delta.edits, *training_changes(delta)))
 
@@ -103,7 +104,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
         *(FunctionPatched(join(path, name), code) for name, code in live.functions),
         *(
             (TiesChanged(path, reference.ties or (), keys),)
-            if (keys := needed_ties(reference, live, path, untied=seen.untied)) is not None
+            if (keys := needed_ties(reference, live, path, alone=reference.key in seen.untied)) is not None
             else ()
         ),
         *((SavedOnce(path, paths),) if live.key in seen.sharing and (paths := second_paths(reference, live)) else ()),
