@@ -1,5 +1,7 @@
 """One change of a slot, one compilation: an attribute, a tensor, a child."""
 
+import copy
+
 import torch
 from torch import nn
 from transformers import BertModel
@@ -133,3 +135,11 @@ def test_norm_of_another_class() -> None:
     live = llama()
     live.model.norm = nn.LayerNorm(8, eps=1e-3)
     check(live, "self.norm = nn.LayerNorm((8,), eps=0.001)")
+
+
+def test_a_changed_copy_of_the_base_model_beside_it() -> None:
+    """The declared class still stands for the unchanged one."""
+    live = llama()
+    live.teacher = copy.deepcopy(live.model)
+    del live.teacher.layers[1]
+    check(live, "self.model = LlamaModel(config)", "self.teacher = LlamaModelWithX(config)")

@@ -1,5 +1,6 @@
 """What was changed on a module that a wrapper holds now, before it was wrapped or after."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def test_one_of_the_wrapped_layers_is_dropped() -> None:
             inner_first(live, layer)
         del live.model.layers[1]
     check(live, INNER, f"[{WRAPPED} for layer_idx in range(config.num_hidden_layers) if layer_idx != 1]")
+
+
+def test_a_copy_of_a_wrapped_layer() -> None:
+    """The copy's call was given the module that the first one holds: it is the copy of that which counts."""
+    with archit.record():
+        live = llama()
+        inner_first(live, 1)
+        live.model.layers.append(copy.deepcopy(live.model.layers[1]))
+    chosen = f"{WRAPPED} if layer_idx == 1 else LlamaDecoderLayer(config, layer_idx)"
+    check(live, INNER, chosen, "for layer_idx in (0, 1, 2, 1)", saved=False)
 
 
 def test_changed_and_dropped() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers as tf
 from torch import nn
+from transformers.models.mistral.modeling_mistral import MistralMLP
 
 import archit_codegen as archit
 from tests import user_modules as user
@@ -115,6 +116,25 @@ def second_vocabulary(model: Any, layers: Any, config: Any) -> None:
     model.second = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
 
 
+def wrapped_within_wrapped(model: Any, layers: Any, config: Any) -> None:
+    for index, layer in enumerate(layers[:-1]):
+        layer.mlp = user.BottleneckAdapter(layer.mlp, config.hidden_size, 2)
+        layers[index] = user.BottleneckAdapter(layer, config.hidden_size, 3)
+
+
+def narrower(model: Any, layers: Any, config: Any) -> None:
+    """From a copy of the model's config."""
+    other = copy.deepcopy(model.config)
+    other.intermediate_size = config.hidden_size // 2
+    layers[0].mlp = type(layers[0].mlp)(other)
+
+
+def of_another_config(model: Any, layers: Any, config: Any) -> None:
+    """From a config that the model never had."""
+    other = tf.MistralConfig(hidden_size=config.hidden_size, intermediate_size=config.hidden_size * 3)
+    layers[0].mlp = MistralMLP(other)
+
+
 def own_sizes(model: Any, layers: Any, config: Any) -> None:
     """Also those that happen to be the numbers of this very config."""
     hidden_size = WIDTH
@@ -137,6 +157,9 @@ def own_sizes(model: Any, layers: Any, config: Any) -> None:
         ("gpt2", second_vocabulary, ["nn.Linear(config.hidden_size, config.vocab_size, bias=False)"]),
         ("vit", heads, ["nn.Linear(config.hidden_size, 3)"]),
         ("llama", own_sizes, ["nn.Linear(16, 40)"]),
+        ("llama", wrapped_within_wrapped, ["if layer_idx != config.num_hidden_layers - 1 else LlamaDecoderLayer("]),
+        ("llama", narrower, ["LlamaMLP(config_with(config, intermediate_size=config.hidden_size // 2))"]),
+        ("llama", of_another_config, ["MistralConfig(hidden_size=config.hidden_size, intermediate_size="]),
     ],
 )  # fmt: skip
 def test_follows_the_config(family: str, modify: Any, lines: list[str]) -> None:

@@ -37,8 +37,11 @@ ON_META = [
     ("d_fine.DFineForObjectDetection", "all_linears_of_a_name_swapped", REBUILT),
     # The class was changed to a subclass whose arguments are those of the declared call, and no attributes.
     ("d_fine.DFineModel", "layer_class_changed", REBUILT),
+    # Configs of layers, which no call makes, say otherwise whether words are tied: the tensors tell that.
+    ("dots3_note.Dots3NoteForConditionalGeneration", "weights_tied", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
+    ("moshi.MoshiForCausalLM", "layer_appended", NOT_NATIVELY),
 ]
 
 

@@ -130,10 +130,12 @@ def argument_text(argument: Argument, scope: Scope, replaced: int | None, nested
         case Member():
             return f"{scope.name_of(value.code)}.{value.name}"
         case Structure():
-            members = [replace(argument, value=item, text=None, learnt=None) for _, item in value.items]
+            known = dict(argument.members)
+            plain = replace(argument, text=None, members=())
+            members = [replace(plain, value=item, learnt=known.get(name)) for name, item in value.items]
             return bracketed(value, [argument_text(member, scope, replaced, nested) for member in members], scope)
         case ConfigCopy():
-            text = _copy_text(value, scope)
+            text = _copy_text(value, scope, dict(argument.members))
             if text is not None:
                 return text
     raise UnsupportedChange(
@@ -168,7 +170,7 @@ def value_text(value: Value, scope: Scope) -> str | None:
         case ConfigRef(path=path):
             return scope.config(path)
         case ConfigCopy():
-            return _copy_text(value, scope)
+            return _copy_text(value, scope, {})
         case Member():
             return f"{scope.name_of(value.code)}.{value.name}"
         case Structure():
@@ -176,7 +178,7 @@ def value_text(value: Value, scope: Scope) -> str | None:
     return None
 
 
-def _copy_text(value: ConfigCopy, scope: Scope) -> str | None:
+def _copy_text(value: ConfigCopy, scope: Scope, learnt: Mapping[str, Sequence[str] | None]) -> str | None:
     """The shortest call that makes it of a config that the owner has, which may be such a copy itself."""
     fields = dict(value.fields)
     copies = _copies(scope)
@@ -185,7 +187,10 @@ def _copy_text(value: ConfigCopy, scope: Scope) -> str | None:
         bases.append((plain, {}))
     fitting = [(name, own) for name, own in bases if own.keys() <= fields.keys()]
     for name, own in sorted(fitting, key=lambda item: -len(item[1])):
-        texts = {field: value_text(item, scope) for field, item in fields.items() if own.get(field) != item}
+        told = {field: learnt_text(learnt.get(field) or (), scope) for field in fields}
+        texts = {
+            field: told[field] or value_text(item, scope) for field, item in fields.items() if own.get(field) != item
+        }
         if None not in texts.values():
             return f"config_with({name}, {', '.join(f'{field}={text}' for field, text in texts.items())})"
     return None

@@ -55,7 +55,8 @@ def candidates(
     if declared is not None and original is not None and original[1] is not None and not native:
         yield from _adjusted(module, declared, original[1])
     if call is not None and call.args is not None and call.cls is plain_class(module):
-        yield Candidate(call.args, call.kwargs, not call.copied, texts=call.texts)
+        args, kwargs = _of_copy(module, call) if call.copied else (call.args, call.kwargs)
+        yield Candidate(args, kwargs, not call.copied, texts=call.texts)
         if not (call.copied or native):
             return  # copies, and torch's own modules, may have been given other attributes since
     for prefer_original in (True, False):
@@ -84,6 +85,20 @@ def _adjusted(module: nn.Module, declared: nn.Module, call: Call) -> Iterator[Ca
                 kwargs[key] = new
     if texts != call.texts:
         yield Candidate(tuple(args), kwargs, False, texts=texts)
+
+
+def _of_copy(module: nn.Module, call: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments of a call whose module was copied: the copy holds copies of the modules that were given."""
+    args, kwargs = list(call.args or ()), dict(call.kwargs)
+    for name, _, key, value in bound_arguments(call.cls, tuple(args), kwargs):
+        if isinstance(value, nn.Module):
+            parts = [getattr(module, name, None), *list(module.modules())[1:]]
+            held = next((part for part in parts if type(part) is type(value)), value)
+            if isinstance(key, int):
+                args[key] = held
+            else:
+                kwargs[key] = held
+    return tuple(args), kwargs
 
 
 def _held_now(module: nn.Module, declared: nn.Module, value: Any) -> Any:

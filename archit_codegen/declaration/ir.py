@@ -113,6 +113,7 @@ class Argument:
     ``text`` is where the value came from, as far as known: an expression over ``config``, or ``"?name"``, a hint.
     ``learnt`` are expressions that gave the value at several configs, best first, over the root's ``config`` and the
     owner's arguments, or ``"@name"`` for an argument of the declared call; empty where the value follows nothing.
+    ``members`` are such expressions for the fields of a config, or of an object, that is the value.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Argument:
     keyword: bool
     text: str | None = None
     learnt: tuple[str, ...] | None = None
+    members: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
 
 
 @dataclass(slots=True, unsafe_hash=True)  # thousands are made: a frozen one takes three times as long
@@ -178,8 +180,8 @@ class TensorFact:
 class Node:
     """A module: its class and slots, in order. A shared module is one node with several paths.
 
-    ``form`` is equal for nodes of one reader of which, with all below them, nothing but identity tells one from the
-    other."""
+    ``form`` is equal for nodes of which, with all below them, nothing but identity tells one from the other; it is
+    told by readers that have their `Forms` in common."""
 
     key: int
     cls: ClassRef

@@ -12,7 +12,7 @@ from typing import Any
 
 from .agreement import UNKNOWN, literal_value
 from .changes import Added, Arranged, AttributeChanged, Change, Delta, Inside, Parametrized, Replaced, TensorChanged
-from .ir import Argument, Construction, Literal, Node, Value
+from .ir import Argument, CodeRef, ConfigCopy, Construction, Literal, Node, Structure, Value
 
 Learnt = tuple[str, ...] | None
 Arguments = tuple[tuple[str, Any], ...]
@@ -102,12 +102,17 @@ class _Walk:
         return replace(call, arguments=self.arguments(call.arguments, here), children=tuple(children))
 
     def arguments(self, arguments: tuple[Argument, ...], place: str) -> tuple[Argument, ...]:
-        return tuple(
-            replace(a, learnt=self.literal(f"{place}{a.name}", a.value, a.text, a.name))
-            if isinstance(a.value, Literal)
-            else a
-            for a in arguments
-        )
+        return tuple(self.argument(argument, f"{place}{argument.name}") for argument in arguments)
+
+    def argument(self, argument: Argument, place: str) -> Argument:
+        match argument.value:
+            case Literal() as value:
+                return replace(argument, learnt=self.literal(place, value, argument.text, argument.name))
+            case ConfigCopy(fields=fields) | Structure(items=fields, code=CodeRef()):
+                plain = [(name, value) for name, value in fields if isinstance(value, Literal)]
+                members = [(name, self.literal(f"{place}.{name}", value, None, name)) for name, value in plain]
+                return replace(argument, members=tuple(members))
+        return argument
 
     def literal(self, place: str, value: Literal, text: str | None, name: str) -> Learnt:
         plain = _value(value)

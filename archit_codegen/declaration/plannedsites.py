@@ -95,7 +95,7 @@ class _Walker(ast.NodeTransformer):
         self.loops.append(Loop(node, index))
         self.generic_visit(node)
         index = self.loops.pop().index
-        for edit in self.on_loops.pop(node, ()):
+        for edit in sorted(self.on_loops.pop(node, ()), key=lambda edit: isinstance(edit, LoopEdit)):
             if isinstance(edit, LoopEdit):
                 _reorder(clause, edit, index)
             elif edit.choices[0][0]:

@@ -94,7 +94,8 @@ class SiteRewriter(cst.CSTTransformer):
 
     def _leave(self, original: cst.CSTNode, clause: cst.CompFor | cst.For) -> cst.CompFor | cst.For:
         index = self._indices.pop()
-        for edit in self._loops.get(original, ()):
+        # The count is named before other rounds are, which have none.
+        for edit in sorted(self._loops.get(original, ()), key=lambda edit: isinstance(edit, LoopEdit)):
             if isinstance(edit, LoopEdit):
                 clause = _reordered(clause, edit, index)
             elif edit.choices[0][0]:

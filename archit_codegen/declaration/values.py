@@ -55,9 +55,8 @@ def _code_parts(code: CodeType) -> tuple[object, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
-def _config_text(config: Any) -> str:
-    """What two configs have in common that are as good as one; ties are told by the tensors."""
-    state = {name: value for name, value in config_state(config).items() if name != "tie_word_embeddings"}
+def _config_text(config: Any, *, ties: bool) -> str:
+    state = {name: value for name, value in config_state(config).items() if ties or name != "tie_word_embeddings"}
     return f"a {type(config).__name__} with {state!r}"
 
 
@@ -175,14 +174,16 @@ class Values:
 
     def _equal_config(self, config: Any) -> Value:
         """A deep copy of a config that says the same is as good as the config."""
-        text = _config_text(config)
+        text = _config_text(config, ties=True)
         known = ((path, self.objects[key]) for key, path in self.configs.items() if key in self.objects)
         # One that went through no model has no attention implementation yet, and a copy of the model's has.
         originals = [(path, original) for path, original in known if _attention(original) == _attention(config)]
         for path, original in originals:
-            if _config_text(original) == text:
+            if _config_text(original, ties=True) == text:
                 return ConfigRef(path)
-        return self._config_copy(config, originals) or self._config_call(config) or Opaque(text)
+        # What is only described is only compared, and ties are told by the tensors.
+        described = Opaque(_config_text(config, ties=False))
+        return self._config_copy(config, originals) or self._config_call(config) or described
 
     def _config_call(self, config: Any) -> Structure | None:
         names = config_arguments(config)

@@ -6,7 +6,7 @@ while the modification stands; what it did to the process (a patched class) is u
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -27,7 +27,7 @@ from tests.judge import (
     walk,
 )
 from tests.zoo.code import as_function, describe_function, does, renamed, same_text, tested_variants
-from tests.zoo.drift import drifted
+from tests.zoo.drift import Values, drifted
 
 UNCOMPARED = {"__init__", "_init_weights"}
 """What they do is seen in the tree; the names of variants are written into them."""
@@ -126,8 +126,15 @@ class MetaJudgement(Judgement):
             values, self.drift = drifted(self.live, values_of)
             if not self.drift:
                 raise
-            self.configs |= values
+            self.configs |= dict(self.copies(values)) | values
             super().compare_trees(built, when)
+
+    def copies(self, drifted: Values) -> Iterator[tuple[int, tuple[PreTrainedConfig, object]]]:
+        """Copies of such a config, of layers that were copied with it: they are written as the config itself."""
+        became = [(plain(config), value) for config, value in drifted.values()]
+        held = (value for module in self.live.modules() for value in vars(module).values())
+        for key, config in {id(value): value for value in held if isinstance(value, PreTrainedConfig)}.items():
+            yield from ((key, (config, new)) for old, new in became if plain(config) == old)
 
     def build_as(self, live: PreTrainedConfig) -> PreTrainedModel:
         config_class = self.root.config_class
