@@ -1,4 +1,4 @@
-"""Models are compiled in processes of their own, which share the imports and nothing else."""
+"""Models are compiled in processes that are forked from one and go on from model to model until one goes wrong."""
 
 import os
 import sys
@@ -20,34 +20,46 @@ NOTHING = "its process died (killed, or out of memory)"
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Spec:
-    return project(tmp_path_factory.mktemp("forking") / "project", 5)
+    return project(tmp_path_factory.mktemp("forking") / "project", 8)
 
 
 def perform(spec: Spec, name: str) -> Result:
     """What the process is like in which a model is compiled."""
     torch = sys.modules.get("torch")  # as it was found: nothing is imported here
     LEFT_BEHIND.append(name)
-    if name == "m3":
+    if name == "m1":
         os._exit(9)
-    if name == "m4":
+    if name == "m2":
         raise SystemExit(3)
     facts = (str(os.getpid()), str(os.getppid()), " ".join(LEFT_BEHIND), f"torch is there: {torch is not None}")
-    return Result(name, spec.root, Outcome.UNCHANGED, "", facts)
+    return Result(name, spec.root, Outcome.FAILED if name == "m4" else Outcome.UNCHANGED, "", facts)
 
 
-def test_a_process_for_each_forked_from_one(spec: Spec) -> None:
+def test_processes_go_on_until_something_goes_wrong(spec: Spec) -> None:
     begun: list[str] = []
-    names = [f"m{number}" for number in range(5)]
-    results = {result.name: result for result in over_processes(perform, spec, names, 2, begun.append)}
+    names = [f"m{number}" for number in range(8)]
+    results = {result.name: result for result in over_processes(perform, spec, names, 1, begun.append)}
     assert begun == names and sorted(results) == names
-    alive = [results[name] for name in names[:3]]
-    pids, servers, left, imported = zip(*(result.notes for result in alive), strict=True)
-    assert len(set(pids)) == 3 and left == ("m0", "m1", "m2")
+    assert {results["m1"], results["m2"]} == {died(spec, "m1"), died(spec, "m2")}
+    assert results["m1"].outcome is Outcome.FAILED and results["m1"].text == NOTHING
+    alive = [results[name].notes for name in names if name not in ("m1", "m2")]
+    pids, servers, left, imported = zip(*alive, strict=True)
+    assert left == ("m0", "m3", "m3 m4", "m5", "m5 m6", "m5 m6 m7")
+    assert len(set(pids)) == 3 and len(set(servers)) == 1
     if sys.platform == "linux":
-        assert len(set(servers)) == 1 and str(os.getpid()) not in servers
-        assert set(imported) == {"torch is there: True"}
-    assert {results["m3"], results["m4"]} == {died(spec, "m3"), died(spec, "m4")}
-    assert results["m3"].outcome is Outcome.FAILED and results["m3"].text == NOTHING
+        assert str(os.getpid()) not in servers and set(imported) == {"torch is there: True"}
+
+
+def meeting(spec: Spec, name: str) -> Result:
+    (spec.root / f"{name}.here").touch()
+    while len(list(spec.root.glob("*.here"))) < 2:
+        time.sleep(0.01)
+    return Result(name, spec.root, Outcome.UNCHANGED, "", (str(os.getpid()),))
+
+
+def test_several_at_once(spec: Spec) -> None:
+    results = list(over_processes(meeting, spec, ["m0", "m1"], 2, lambda name: None))
+    assert len({result.notes for result in results}) == 2
 
 
 def slow(spec: Spec, name: str) -> Result:

@@ -226,7 +226,7 @@ def _init(parts: Parts) -> str:
             f"{config}.register_for_auto_class()",
             *(f'{cls}.register_for_auto_class("{auto}")' for cls, auto in _first_autos(registered)),
         ]
-    return render("__init__.py.jinja", {**values, "own_imports": own, "exports": exports})
+    return render("__init__.py.jinja", {**values, "own_imports": list(map(on_lines, own)), "exports": exports})
 
 
 def _registered(parts: Parts) -> Iterator[tuple[str, str, bool]]:

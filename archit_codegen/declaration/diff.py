@@ -29,7 +29,7 @@ from .distance import align, distance
 from .ir import Construction, Literal, Node, Parametrization, Value, join
 from .slotnames import check_new_names
 from .tensordiff import tensor_changes, whole_dtype
-from .ties import needed_ties, second_paths, sharing
+from .ties import needed_ties, second_paths, sharing, untied
 from .training import training_changes
 
 _NONE = Literal("None")
@@ -57,6 +57,7 @@ class _Seen:
 
     bench: Bench
     sharing: frozenset[int]  # live modules in which one stands at several paths, each of which has to be looked at
+    untied: frozenset[int]  # declared modules, where neither there nor here a parameter stands in two slots
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
     alike: set[tuple[int, int, str | None]] = field(default_factory=set)  # forms of pairs in which nothing changed
 
@@ -72,7 +73,9 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
         UnsupportedChange: hooks, or state that no source can declare.
         UnknownArguments: nothing tells how a new module was constructed.
     """
-    delta = _modules(reference, live, "", _Seen(bench, sharing(live), {live.key: ("", reference.key)}))
+    alone = untied(reference) if untied(live) else frozenset()
+    seen = _Seen(bench, sharing(live), alone, {live.key: ("", reference.key)})
+    delta = _modules(reference, live, "", seen)
     return replace(delta, edits=(*delta.edits, *training_changes(delta)))
 
 
@@ -101,7 +104,7 @@ def _modules(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
         *(FunctionPatched(join(path, name), code) for name, code in live.functions),
         *(
             (TiesChanged(path, reference.ties or (), keys),)
-            if (keys := needed_ties(reference, live, path)) is not None
+            if (keys := needed_ties(reference, live, path, alone=reference.key in seen.untied)) is not None
             else ()
         ),
         *((SavedOnce(path, paths),) if live.key in seen.sharing and (paths := second_paths(reference, live)) else ()),
@@ -155,7 +158,7 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
         return
     pair = reference.form, live.form, above
     alone = live.key not in seen.sharing
-    if alone and pair in seen.alike:
+    if alone and (reference.form == live.form or pair in seen.alike):
         return
     before = len(seen.first)
     delta = _modules(reference, live, path, seen, above)

@@ -109,7 +109,12 @@ class Reader:
             kept = {"persistent": slot not in module._non_persistent_buffers_set}
             described = self.tensor(f"{path}.{slot}", buffer)
             found[f"buffer {slot}"] = TensorFact(described | kept) if described is not None else None
-        found.update((slot, self.value(value, ())) for slot, value in sorted(attributes(module).items()))
+        for slot, value in vars(module).items():
+            if type(value) in PLAIN and slot not in UNDECLARED:
+                if not is_cache(slot, value):
+                    found[slot] = value
+            elif is_declared(module, slot, value):
+                found[slot] = self.value(value, ())
         state = vars(module)
         for kind, label in HOOKS.items():
             hooks = state.get(kind)
@@ -199,13 +204,10 @@ def paths(root: nn.Module) -> list[tuple[str, nn.Module]]:
     return found
 
 
-def attributes(module: nn.Module) -> dict[str, object]:
-    """Plain attributes that declare something; a method patched on the object is behaviour, which outputs compare."""
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if name not in UNDECLARED and not is_cache(name, value) and not is_method(module, name, value)
-    }
+def is_declared(module: nn.Module, name: str, value: object) -> bool:
+    """Whether a plain attribute declares something; a method patched on the object is behaviour, which outputs
+    compare."""
+    return name not in UNDECLARED and not is_cache(name, value) and not is_method(module, name, value)
 
 
 def is_cache(name: str, value: object) -> bool:

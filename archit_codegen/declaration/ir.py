@@ -180,8 +180,8 @@ class TensorFact:
 class Node:
     """A module: its class and slots, in order. A shared module is one node with several paths.
 
-    ``form`` is equal for nodes of one reader of which, with all below them, nothing but identity tells one from the
-    other."""
+    ``form`` is equal for nodes of which, with all below them, nothing but identity tells one from the other; it is
+    told by readers that have their `Forms` in common."""
 
     key: int
     cls: ClassRef

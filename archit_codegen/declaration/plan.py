@@ -241,7 +241,7 @@ def _present(live: Node, state: _State) -> Mapping[ClassRef, tuple[str, ...]]:
     present: dict[ClassRef, list[str]] = {variant.origin: [] for variant in state.names.values()}
     for variant in state.names.values():
         present[variant.origin].append(variant.name)
-    for cls in dict.fromkeys(_unchanged(live, state, set())):
+    for cls in dict.fromkeys(_unchanged(live, state)):
         for code in state.facts.lineage(cls):
             ref = ClassRef(code.module, code.qualname)
             used = ref == cls or not state.facts.follows(ref)
@@ -250,12 +250,14 @@ def _present(live: Node, state: _State) -> Mapping[ClassRef, tuple[str, ...]]:
     return {cls: tuple(names) for cls, names in present.items()}
 
 
-def _unchanged(node: Node, state: _State, seen: set[int]) -> Iterable[ClassRef]:
-    if node.key in seen:
-        return
-    seen.add(node.key)
-    if node.key not in state.taken:
-        yield node.cls
-    for _, child in node.children:
-        if child is not None:
-            yield from _unchanged(child, state, seen)
+def _unchanged(live: Node, state: _State) -> Iterable[ClassRef]:
+    """The classes of the modules that no variant stands for, in tree order."""
+    seen: set[int] = set()
+    pending = [live]
+    while pending:
+        node = pending.pop()
+        if node.key not in seen:
+            seen.add(node.key)
+            if node.key not in state.taken:
+                yield node.cls
+            pending += [child for _, child in reversed(node.children) if child is not None]

@@ -8,7 +8,6 @@ remembered for as long as the module lives.
 import ast
 import sys
 import weakref
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,7 +25,7 @@ from .origins import argument_expressions
 NESTED = {"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>", "<lambda>"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # one for each module: a frozen one takes three times as long
 class Call:
     """A construction as it was seen. ``args`` is None where a ``__new__`` of the class's own hides the arguments;
     ``texts`` are the argument expressions over the config, by position or keyword, where its text is known;
@@ -51,7 +50,7 @@ class Recording:
     def __init__(self, *, keep: bool) -> None:
         self.calls: dict[int, Call] = {}
         self._references: dict[int, Any] = {}
-        self._counts: Counter[tuple[int | None, int]] = Counter()
+        self._counts: dict[tuple[int | None, int], int] = {}
         self._keep = keep
 
     def add(self, module: nn.Module, call: Call) -> None:
@@ -61,8 +60,9 @@ class Recording:
 
     def next_ordinal(self, owner: int | None, site: Site) -> int:
         key = owner, id(site)  # one object for each place, which costs less to look up than its columns
-        self._counts[key] += 1
-        return self._counts[key] - 1
+        ordinal = self._counts.get(key, 0)
+        self._counts[key] = ordinal + 1
+        return ordinal
 
     def _forget(self, key: int) -> None:
         self.calls.pop(key, None)

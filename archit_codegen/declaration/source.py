@@ -58,6 +58,8 @@ def class_text(cls: type) -> ClassText:
 
 def _mistakable(cls: ast.ClassDef, lines: Sequence[str]) -> Iterator[int]:
     """Lines of docstrings that transformers takes for imports of a file when it loads a package as remote code."""
+    if not any(RELATIVE.match(line) for line in lines[cls.lineno - 1 : cls.end_lineno]):
+        return  # nearly all: a walk takes as long as reading the class
     for node in ast.walk(cls):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
             first, last = node.body[0].lineno + 1, node.body[0].end_lineno or 0

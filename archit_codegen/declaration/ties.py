@@ -13,15 +13,15 @@ Keys = tuple[tuple[str, str], ...]
 SHORT = re.compile(r"^[A-Za-z0-9_\.]+(weight)|(bias)$")
 
 
-def needed_ties(reference: Node, live: Node, path: str = "") -> Keys | None:
-    """The ``_tied_weights_keys`` that a transformers model needs; None if the declared ones are right.
+def needed_ties(reference: Node, live: Node, path: str = "", *, alone: bool = False) -> Keys | None:
+    """The ``_tied_weights_keys`` that a transformers model needs; None if the declared ones are right. ``alone`` says
+    that no parameter stands in two slots, in neither.
 
     Raises:
         UnsupportedChange: weights are tied, but the config switches all ties off.
     """
     if live.ties is None or reference.ties is None:
         return None
-    alone = not _shares_tensors(reference) and not _shares_tensors(live)
     if alone and (not reference.ties or _same_names(reference, live, set())):
         return None  # as in most models: no path has to be written out for that
     before, after = _names(reference), _names(live)
@@ -130,8 +130,8 @@ def _slots(node: Node, path: str, *, buffers: bool = False) -> list[tuple[str, i
     return found
 
 
-def _shares_tensors(root: Node) -> bool:
-    """Whether a parameter stands in the slots of several modules, or in several of one."""
+def untied(root: Node) -> frozenset[int]:
+    """The keys of all modules of a tree in which no parameter stands in two slots; of another one, none."""
     seen: set[int] = set()
     tensors: list[int] = []
     pending = [root]
@@ -139,15 +139,19 @@ def _shares_tensors(root: Node) -> bool:
         node = pending.pop()
         if node.key not in seen:
             seen.add(node.key)
-            tensors += [fact.key for _, fact in node.parameters if fact is not None]
-            pending += [child for _, child in node.children if child is not None]
-    return len(set(tensors)) < len(tensors)
+            for _, fact in node.parameters:
+                if fact is not None:
+                    tensors.append(fact.key)
+            for _, child in node.children:
+                if child is not None:
+                    pending.append(child)
+    return frozenset(seen) if len(set(tensors)) == len(tensors) else frozenset()
 
 
 def _same_names(one: Node, other: Node, known: set[tuple[int, int]]) -> bool:
     """Whether the tensors of two nodes have the same paths; ``known`` are forms of which that is known."""
     forms = one.form, other.form
-    if forms in known:
+    if one.form == other.form or forms in known:
         return True
     if _own_names(one) != _own_names(other):
         return False

@@ -16,6 +16,8 @@ TENSOR = 0.02
 
 def training_changes(delta: Delta) -> Switches:
     """The switches, by their paths from the root, those of a module before those inside it."""
+    if not _differ(delta.reference, delta.live, delta, set()):
+        return ()
     declared: dict[int, bool] = {}
     _declared(delta.reference, delta.live, delta, declared, set())
     if all(declared[fact.key] == fact.requires_grad for fact in _parameters(delta.live)):
@@ -53,6 +55,19 @@ def _declared(reference: Node | None, live: Node, delta: Delta | None, found: di
             found.setdefault(fact.key, old.requires_grad if old and old.shape == fact.shape else fact.requires_grad)
     for child, known, inner in _children(reference, live, delta):
         _declared(known, child, inner, found, seen)
+
+
+def _differ(reference: Node | None, live: Node, delta: Delta | None, seen: set[int]) -> bool:
+    """Whether a parameter may have other gradients than its module was made with: a look at what is not alike."""
+    if live.key in seen or (reference is not None and reference.form == live.form):
+        return False
+    seen.add(live.key)
+    before = dict(reference.parameters) if reference is not None else {}
+    for name, fact in live.parameters:
+        old = before.get(name)
+        if fact is not None and old is not None and old.requires_grad != fact.requires_grad:
+            return True
+    return any(_differ(known, child, inner, seen) for child, known, inner in _children(reference, live, delta))
 
 
 def _children(

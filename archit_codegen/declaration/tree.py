@@ -67,7 +67,8 @@ TOLD = frozenset(HOOKS)  # of these, what a hook is says whether it counts
 
 
 class Reader:
-    """Reads the modules of one model; ``calls`` are the recorded constructions, by identity of the module."""
+    """Reads the modules of one model; ``calls`` are the recorded constructions, by identity of the module. Nodes of
+    readers that have the same ``forms`` can be compared by them."""
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Reader:
         default_dtype: torch.dtype,
         classes: dict[ClassRef, type],
         process: Process | None = None,
+        forms: Forms | None = None,
     ) -> None:
         self._process = process
         self.values = values
@@ -85,7 +87,7 @@ class Reader:
         self._default_dtype = default_dtype
         self._nodes: dict[int, Node] = {}
         self._faces: dict[tuple[object, ...], tuple[Face, nn.Module]] = {}
-        self._forms = Forms()
+        self._forms = Forms() if forms is None else forms
         self._arguments: dict[tuple[object, ...], tuple[tuple[Argument, ...], Call]] = {}
         self._site_classes: dict[tuple[type, str], ClassRef | None] = {}
 

@@ -12,6 +12,7 @@ from ..errors import ArchitError, InvalidDeclaration, UnknownArguments, Unsuppor
 from .buffers import buffer_text, check_values
 from .building import parameters_uninitialised, tied
 from .distance import alike, distance
+from .faces import Forms
 from .inference import Candidate, candidates
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
 from .literal import write_literal
@@ -43,16 +44,16 @@ class Workbench:
         self.process = Process(frozenset(config_strings(self._live_config)))
         self._seen = Recording(keep=True)
         live_values = Values(config_paths(self._live_config, self.objects), self.objects)
-        here = named_modules(live)
+        here, forms = named_modules(live), Forms()
         live_values.paths = module_paths(here)
-        self._live_reader = Reader(live_values, recorded_call, default_dtype(here), self.classes, self.process)
+        self._live_reader = Reader(live_values, recorded_call, default_dtype(here), self.classes, self.process, forms)
         reference = self._build_reference()
         there = named_modules(reference)
         check_values(here, there, self._seen.calls)
         self._values = Values(config_paths(self._config, self.objects), self.objects)
         self._values.paths = module_paths(there)
         calls, dtype = self._seen.calls, default_dtype(there)
-        self._reader = Reader(self._values, lambda module: calls.get(id(module)), dtype, self.classes)
+        self._reader = Reader(self._values, lambda module: calls.get(id(module)), dtype, self.classes, None, forms)
         self.reference_node = self._reader.read(reference)
         self.live_node = self._live_reader.read(live)
 

@@ -1,6 +1,7 @@
-"""A process for each model, forked from one that has imported everything and run nothing of the user's.
+"""Processes that compile one model after the other, forked from one that has imported everything and run nothing of
+the user's: the imports are paid once, and what was read of sources serves the next model.
 
-What one surgery leaves behind never reaches the next, a crash takes only one model, and the imports are paid once.
+A crash takes only one model. A process in which a surgery went wrong is not used again.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -53,45 +55,75 @@ def over_processes(
         server.join()
 
 
+@dataclass(slots=True)
+class Worker:
+    """A forked process, our end of its pipe, and the model that it compiles; none while it waits."""
+
+    process: BaseProcess
+    pipe: Connection
+    name: str = ""
+
+
 def serve(parent: Connection, perform: Perform, spec: Spec) -> None:
-    """In a process of its own: start another one for each name that the parent sends, and send back its result."""
+    """In a process of its own: have a worker compile each name that the parent sends, and send back its result."""
     quiet()
     importlib.import_module(WARM).warm_up()
-    running: dict[Connection, tuple[str, BaseProcess]] = {}
+    workers: list[Worker] = []
     try:
         while True:
-            for ready in wait([parent, *running]):
+            busy = {worker.pipe: worker for worker in workers if worker.name}
+            for ready in wait([parent, *busy]):
                 if ready is parent:
-                    running |= _begun(parent, perform, spec, parent.recv())
+                    name = parent.recv()
+                    free = [worker for worker in workers if not worker.name]
+                    workers += [] if free else [_forked(parent, perform, spec)]
+                    _begin(free[0] if free else workers[-1], name)
                 elif isinstance(ready, Connection):
-                    parent.send(_ended(ready, spec, *running.pop(ready)))
+                    worker = busy[ready]
+                    result = _ended(worker, spec)
+                    if result.bad:
+                        workers.remove(worker)
+                    parent.send(result)
     except (EOFError, OSError):  # the parent has all it wanted, or is gone
-        for _, process in running.values():
-            process.terminate()
+        for worker in workers:
+            worker.process.terminate()
 
 
-def _begun(parent: Connection, perform: Perform, spec: Spec, name: str) -> dict[Connection, tuple[str, BaseProcess]]:
-    ours, theirs = Pipe(duplex=False)
+def _forked(parent: Connection, perform: Perform, spec: Spec) -> Worker:
+    ours, theirs = Pipe()
     context: Any = multiprocessing.get_context(FORK)
-    process = context.Process(target=_work, args=(parent, theirs, perform, spec, name))
+    process = context.Process(target=_work, args=(parent, theirs, perform, spec))
     process.start()
     theirs.close()  # or its end would not be seen here
-    return {ours: (name, process)}
+    return Worker(process, ours)
 
 
-def _work(parent: Connection, answer: Connection, perform: Perform, spec: Spec, name: str) -> None:
+def _begin(worker: Worker, name: str) -> None:
+    worker.name = name
+    with contextlib.suppress(OSError):  # it has died: the end of its pipe tells
+        worker.pipe.send(name)
+
+
+def _work(parent: Connection, pipe: Connection, perform: Perform, spec: Spec) -> None:
     parent.close()
     quiet()
-    answer.send(perform(spec, name))
+    with contextlib.suppress(EOFError, OSError):  # nobody wants more
+        while True:
+            result = perform(spec, pipe.recv())
+            pipe.send(result)
+            if result.bad:
+                return
 
 
-def _ended(answer: Connection, spec: Spec, name: str, process: BaseProcess) -> Result:
+def _ended(worker: Worker, spec: Spec) -> Result:
     try:
-        result: Result = answer.recv()
-    except EOFError:
-        result = died(spec, name)
-    answer.close()
-    process.join()
+        result: Result = worker.pipe.recv()
+    except (EOFError, OSError):
+        result = died(spec, worker.name)
+    worker.name = ""
+    if result.bad:
+        worker.pipe.close()
+        worker.process.join()
     return result
 
 
