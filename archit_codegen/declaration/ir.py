@@ -1,5 +1,6 @@
 """The values that flow between the stages. Standard library only; no torch object ever stands in one of these."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -128,16 +129,21 @@ class Argument:
 @dataclass(slots=True, unsafe_hash=True)  # thousands are made: a frozen one takes three times as long
 class Built:
     """A recorded construction. ``direct`` tells that the expression at the site is the call of the class itself;
-    ``ordinal`` counts what this owner built at this site, ``counters`` are the whole numbers among its local names."""
+    ``ordinal`` counts what this owner built at this site, ``counters`` are the whole numbers among its local names.
+    ``given`` reads the arguments, which few of the thousands of modules are asked for."""
 
     cls: ClassRef
-    arguments: tuple[Argument, ...]
     site: Site | None
     site_class: ClassRef | None
     owner: int | None
     ordinal: int
     direct: bool
-    counters: tuple[tuple[str, int], ...] = ()
+    counters: tuple[tuple[str, int], ...]
+    given: Callable[[], tuple[Argument, ...]] = field(compare=False, repr=False)
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        return self.given()
 
 
 @dataclass(frozen=True, slots=True)

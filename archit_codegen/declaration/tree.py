@@ -182,13 +182,13 @@ class Reader:
             return None
         return Built(
             cls=class_ref(call.cls),
-            arguments=self.arguments(call) or (),
             site=call.site,
             site_class=self._site_class(call),
             owner=call.owner,
             ordinal=call.ordinal,
             direct=call.direct,
             counters=tuple(call.counters.items()),
+            given=lambda: self.arguments(call) or (),
         )
 
     def _site_class(self, call: Call) -> ClassRef | None:
