@@ -26,7 +26,7 @@ from .changes import (
     flatten,
 )
 from .distance import align, distance
-from .ir import Construction, Literal, Node, Parametrization, Value, join
+from .ir import ConfigCopy, ConfigRef, Construction, Literal, Node, Parametrization, Value, join
 from .slotnames import check_new_names
 from .tensordiff import tensor_changes, whole_dtype
 from .ties import needed_ties, second_paths, sharing, untied
@@ -59,6 +59,7 @@ class _Seen:
     sharing: frozenset[int]  # live modules in which one stands at several paths, each of which has to be looked at
     untied: frozenset[int]  # declared modules, where neither there nor here a parameter stands in two slots
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
+    replaced: dict[tuple[object, ...], Replaced] = field(default_factory=dict)  # what was made anew, by what it is
     alike: set[tuple[int, int, str | None]] = field(default_factory=set)  # forms of pairs in which nothing changed
 
     def forget(self, before: int) -> dict[int, tuple[str, int | None]]:
@@ -215,7 +216,20 @@ def _weight(delta: Delta | None) -> int:
 
 
 def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
-    return _replacing(reference, live, path, seen, *seen.bench.construct(live, reference, path))
+    made = [None if node.built is None else node.built.arguments for node in (reference, live)]
+    key = (reference.form, live.form, *made)
+    if key in seen.replaced and live.key not in seen.sharing:
+        return replace(seen.replaced[key], path=path)
+    found = _replacing(reference, live, path, seen, *seen.bench.construct(live, reference, path))
+    if found.delta is None and found.inner is None and _of_values(found.construction):
+        seen.replaced[key] = found
+    return found
+
+
+def _of_values(construction: Construction) -> bool:
+    """Whether a call says the same of all modules that it makes: it was not named by hand, and is given no module."""
+    plain = all(isinstance(argument.value, Literal | ConfigRef | ConfigCopy) for argument in construction.arguments)
+    return plain and construction.text is None and not construction.children
 
 
 def _replacing(

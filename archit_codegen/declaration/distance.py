@@ -44,7 +44,8 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
     class stands for the one it replaces. A wrapper is what it holds.
     """
     first_at = {node.key: index for index, node in reversed(list(enumerate(live)))}
-    keys, live = [node.key for node in live], [_held(node, {member.cls for member in declared}) for node in live]
+    keys, classes = [node.key for node in live], {member.cls for member in declared}
+    live = [_held(node, classes) for node in live]
     exact = _one_by_one(declared, live, list(_telling(declared, ())))
     matched = exact if all(_settled(m, node, declared) for m, node in zip(exact, live, strict=True)) else None
     result = _fill(matched, len(declared)) if matched else _in_order(declared, live)
