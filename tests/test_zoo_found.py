@@ -18,6 +18,8 @@ SMALL = [
     ("encoder_decoder.EncoderDecoderModel", "weights_tied", REBUILT),
     # What the root declares ties weights inside a model below it.
     ("grounding_dino.GroundingDinoForObjectDetection", "weights_untied", REBUILT),
+    # Modules that the root hands into a model below it are tied by the root.
+    ("mm_grounding_dino.MMGroundingDinoForObjectDetection", "norm_swapped", REBUILT),
     # A docstring has lines that transformers takes for imports of a file.
     ("rt_detr.RTDetrResNetBackbone", "layers_frozen", REBUILT),
     # Hidden buffers that a module without tensors of its own fills, which transformers passes over in custom code.

@@ -44,6 +44,9 @@ class Bench(Protocol):
     ) -> tuple[Construction, Node]:
         """How a live module was constructed in the place of a declared one, or like one, and what that call builds."""
 
+    def live_module(self, key: int) -> object:
+        """The live module of a node: classes of one name may be several, as those of a notebook's cells."""
+
     def buffer_text(self, live: Node, reference: Node, name: str) -> str | None:
         """An expression for the values of a buffer that no checkpoint carries."""
 
@@ -217,7 +220,7 @@ def _weight(delta: Delta | None) -> int:
 
 def _replaced(reference: Node, live: Node, path: str, seen: _Seen) -> Replaced:
     made = [None if node.built is None else node.built.arguments for node in (reference, live)]
-    key = (reference.form, live.form, *made)
+    key = (reference.form, live.form, type(seen.bench.live_module(live.key)), *made)
     if key in seen.replaced and live.key not in seen.sharing:
         return replace(seen.replaced[key], path=path)
     found = _replacing(reference, live, path, seen, *seen.bench.construct(live, reference, path))

@@ -37,6 +37,8 @@ def place(
     owner: Node, placements: Sequence[Placement], scope: Scope, sites: Sites, prefer: bool
 ) -> tuple[list[Placed], list[Placement]]:
     """Edits at sites, and the placements that are left; unless sites are preferred, only other classes go there."""
+    if owner.kind == "native":
+        return [], list(placements)  # nothing of torch's own text is copied: the variant is a subclass
     dropped = frozenset(_dropped(owner, placements))
     built = _built_by(owner)
     wanted: dict[Site, dict[int, tuple[Placement, Alternative]]] = {}

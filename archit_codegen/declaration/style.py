@@ -40,10 +40,10 @@ def format_text(text: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def format_piece(piece: str) -> str:
+def format_piece(text: str) -> str:
     """A definition, or what stands between two. Packages that are emitted twice, or for models that have much in
     common, share most of them."""
-    return black.format_str(OPEN_BRACKETS.sub(r"\1\2)", piece), mode=MODE).strip("\n")
+    return black.format_str(OPEN_BRACKETS.sub(r"\1\2)", text), mode=MODE).strip("\n")
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:

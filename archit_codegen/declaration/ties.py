@@ -30,7 +30,8 @@ def needed_ties(reference: Node, live: Node, path: str = "", *, alone: bool = Fa
     active = live.ties_active
     kept = _kept(reference.ties, before, after, active)
     covered = {name for entry in kept if active for name in _matching(entry[0], after) if _holds(entry, after)}
-    added = [pair for pair in _pairs(reference, live) if pair[0] not in covered]
+    elsewhere = _tied_elsewhere(reference, before)
+    added = [pair for pair in _pairs(reference, live) if pair[0] not in covered and pair not in elsewhere]
     if added and not active:
         raise UnsupportedChange(
             join(path, added[0][0]),
@@ -42,6 +43,14 @@ def needed_ties(reference: Node, live: Node, path: str = "", *, alone: bool = Fa
     if needed == reference.ties:
         return None
     return _expanded(needed, after) if all(SHORT.match(text) for entry in needed for text in entry) else needed
+
+
+def _tied_elsewhere(reference: Node, names: dict[str, int]) -> frozenset[tuple[str, str]]:
+    """What is tied in the declared model though it declares no such ties: its own code shares the tensors, or a model
+    around it, which hands modules in."""
+    entries = reference.ties if reference.ties and reference.ties_active else ()
+    declared = {name for entry in entries for name in _matching(entry[0], names)}
+    return frozenset(pair for pair in _pairs(reference, reference) if declared.isdisjoint(pair))
 
 
 def _kept(ties: Keys, before: dict[str, int], after: dict[str, int], active: bool) -> list[tuple[str, str]]:
