@@ -273,12 +273,20 @@ def method_key(code: CodeRef) -> str:
 
 def patched_methods(delta: Delta) -> dict[int, dict[str, str]]:
     """The patched methods of each live module, by its key: name and what the method does."""
-    found = {edit.slot: method_key(edit.code) for edit in delta.edits if isinstance(edit, MethodPatched)}
-    patched = {delta.live.key: found} if found else {}
+    patched: dict[int, dict[str, str]] = {}
+    for part in nested(delta):
+        found = {edit.slot: method_key(edit.code) for edit in part.edits if isinstance(edit, MethodPatched)}
+        patched |= {part.live.key: found} if found else {}
+    return patched
+
+
+def nested(delta: Delta) -> Iterator[Delta]:
+    """This delta and those within its changes, in tree order."""
+    yield delta
     for edit in delta.edits:
         inner = getattr(edit, "delta", None)
-        patched |= patched_methods(inner) if inner is not None else {}
-    return patched
+        if inner is not None:
+            yield from nested(inner)
 
 
 def flatten(delta: Delta) -> Iterator[Change]:
@@ -289,10 +297,3 @@ def flatten(delta: Delta) -> Iterator[Change]:
             yield edit
         if inner is not None:
             yield from flatten(inner)
-
-
-def is_appended(delta: Delta, edit: Change) -> bool:
-    """Whether a member of a list was added, and all after it as well."""
-    added = {other.slot for other in delta.edits if isinstance(other, Added)}
-    names = [name for name, _ in delta.live.children]
-    return edit.slot in added and added.issuperset(names[names.index(edit.slot) :])

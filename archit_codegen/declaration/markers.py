@@ -9,7 +9,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import SourceUnavailable
-from .changes import Delta, MethodPatched, flatten
+from .changes import Delta, MethodPatched, flatten, nested
 from .edits import Plan
 from .ir import ClassRef, CodeRef
 from .livesource import files_of_class
@@ -44,18 +44,9 @@ def foreseen(
     if any(isinstance(edit, MethodPatched) for edit in flatten(delta)):
         return frozenset()
     having = frozenset(_with_marker(classes, EXPERTS))
-    nodes = (inner.reference for inner in _nested(delta)) if having else ()
+    nodes = (inner.reference for inner in nested(delta)) if having else ()
     bases = {ClassRef(code.module, code.qualname) for node in nodes for code in lineage(node.cls)}
     return frozenset() if bases & having else having
-
-
-def _nested(delta: Delta) -> Iterator[Delta]:
-    """This delta and those within its changes, in tree order."""
-    yield delta
-    for edit in delta.edits:
-        inner = getattr(edit, "delta", None)
-        if inner is not None:
-            yield from _nested(inner)
 
 
 def explained(markers: Iterable[str]) -> tuple[str, ...]:

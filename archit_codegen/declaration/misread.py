@@ -6,7 +6,7 @@ transformers knows of no other difference. Notes say so when the package is made
 
 from collections.abc import Iterator, Sequence
 
-from .changes import Added, Arranged, Change, Delta, Shared
+from .changes import Added, Arranged, Change, Delta, Shared, nested
 from .checkpoints import has_weights, names_below, wrapped
 from .ir import join
 
@@ -16,19 +16,10 @@ _REMEDY = "load such a checkpoint into the declared class, and modify that"
 
 def misread_names(delta: Delta) -> Iterator[str]:
     """A warning for every list, shared module and wrapper that gets weights of something else."""
-    for part in _parts(delta):
+    for part in nested(delta):
         yield from _members(part)
         yield from _shared(part)
     yield from _wrappers(delta)
-
-
-def _parts(delta: Delta) -> Iterator[Delta]:
-    """A delta and all those inside it."""
-    yield delta
-    for edit in delta.edits:
-        inner = getattr(edit, "delta", None)
-        if inner is not None:
-            yield from _parts(inner)
 
 
 def _members(delta: Delta) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .changes import (
+    Added,
     Arranged,
     Change,
     Delta,
@@ -14,7 +15,6 @@ from .changes import (
     SavedOnce,
     Shared,
     TiesChanged,
-    is_appended,
 )
 from .edits import Guard, Method, Plan, SiteText, SourceEdit, Statement, Variant
 from .expressions import Holds, NameOf, Scope, scope_of
@@ -148,11 +148,18 @@ def _collect(
             )
             held = _child_variant(for_class, inside.path, lifted, state) if inside and for_class else None
             inner = _inner_variant(edit, lifted, state)
-            placement = Placement(here, edit, declared, inner, held, is_appended(delta, edit))
+            placement = Placement(here, edit, declared, inner, held, _is_appended(delta, edit))
             _put(placement, above, placements, lifted, state)
             if inside and for_owner:
                 below = here + inside.path.removeprefix(edit.path)
                 _collect(for_owner, below, inside.path, placements, lifted, state)
+
+
+def _is_appended(delta: Delta, edit: Change) -> bool:
+    """Whether a member of a list was added, and all after it as well."""
+    added = {other.slot for other in delta.edits if isinstance(other, Added)}
+    names = [name for name, _ in delta.live.children]
+    return edit.slot in added and added.issuperset(names[names.index(edit.slot) :])
 
 
 def _put(
