@@ -24,7 +24,7 @@ from .ir import ClassRef, CodeRef
 from .lookup import place_of_module
 from .markers import explained, foreseen, missing_markers, unlisted
 from .patches import method_edit
-from .plan import Facts, make_plan
+from .plan import make_plan
 from .plannedclass import Followed, Original
 from .resolve import Bindings, closure_scope, module_scope, of_modelling_file
 from .rewrite import rewrite_class
@@ -33,6 +33,7 @@ from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
 from .uses import UsedNames
+from .variants import Facts
 from .workbench import Workbench
 
 
