@@ -1,6 +1,6 @@
 """Members of a list that were changed alike in all but the values given. Pure."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -43,7 +43,7 @@ def _shape(item: object, literals: list[str]) -> Shape:
             return item.shape, item.dtype, item.kind, item.persistent
         case tuple():
             return tuple(_shape(part, literals) for part in item)
-    kind: Hashable = type(item)
+    kind: Any = type(item)
     return kind, tuple(_shape(getattr(item, name), literals) for name in _told(kind))
 
 

@@ -16,6 +16,7 @@ from .membernames import member_name, slice_text
 Steps = tuple[str, ...]  # from `self`: names of slots, and digits for the members of lists
 At = tuple[Steps, int]  # a list, and one of its members
 INDICES = "ijk"
+OTHERS = 3  # so many members may be excepted from a loop over all
 MEMBER = re.compile(r"\[\d+\]")
 
 
@@ -83,21 +84,26 @@ class _Loop:
             body = [self.common(each) for each in zip(*self.members.values(), strict=True)]
         except _Differ:
             return None
-        over, part, first = _expression(self.steps), slice_text(self.indices, size), self.indices[0]
-        start = f", start={first}" if first else ""
-        if part is None:
-            head, first_line = (
-                f"for {self.index} in {self.rounds(over, size)}",
-                f"{self.member} = {over}[{self.index}]",
-            )
-        elif self.counts:
-            head, first_line = f"for {self.index}, {self.member} in enumerate({over}{part}{start})", ""
-        else:
-            head, first_line = f"for {self.member} in {over}{part}", ""
-        (loop,) = ast.parse(f"{head}:\n    {first_line or 'pass'}").body
+        (loop,) = ast.parse(self.around(_expression(self.steps), size)).body
         assert isinstance(loop, ast.For)
-        loop.body = [*(loop.body if first_line else ()), *body]
+        inner = loop.body[0] if isinstance(loop.body[0], ast.If) else loop
+        inner.body = [*(line for line in inner.body if not isinstance(line, ast.Pass)), *body]
         return loop
+
+    def around(self, over: str, size: int) -> str:
+        """The text of the loop over all members, a slice of them, all but some, every second, or those named."""
+        part, first = slice_text(self.indices, size), self.indices[0]
+        others = sorted(set(range(size)) - set(self.indices))
+        if part is None and len(others) <= min(OTHERS, len(self.indices) // 2):
+            named = f"!= {others[0]}" if len(others) == 1 else f"not in ({', '.join(map(str, others))})"
+            loop = f"for {self.index}, {self.member} in enumerate({over}):"
+            return f"{loop}\n    if {self.index} {named}:\n        pass"
+        if part is None:
+            return f"for {self.index} in {self.rounds(over, size)}:\n    {self.member} = {over}[{self.index}]"
+        if not self.counts:
+            return f"for {self.member} in {over}{part}:\n    pass"
+        start = f", start={first}" if first else ""
+        return f"for {self.index}, {self.member} in enumerate({over}{part}{start}):\n    pass"
 
     def rounds(self, over: str, size: int) -> str:
         """Every second member, or those that have no rule."""
