@@ -89,13 +89,19 @@ def _list(patterns: Sequence[str]) -> str:
 
 def together(moves: Sequence[Move], paths: Iterable[str]) -> Iterator[Move]:
     """Moves that are alike in all members of a list as one; ``paths`` are those of all modules that there are."""
-    groups: dict[Move, list[Move]] = {}
-    for move in moves:
-        groups.setdefault(replace(move, path=_any_member(move.path)), []).append(move)
-    found = Counter(_any_member(path) for path in paths)
-    for general, each in groups.items():
-        yield from [general] if 1 < len(each) == found[general.path] else each
+    everywhere, left = list(paths), list(moves)
+    for lists in (None, 1):  # on the paths: all lists, or the first one alone
+        there = Counter(_any_member(path, lists) for path in everywhere)
+        groups: dict[Move, list[Move]] = {}
+        for move in left:
+            groups.setdefault(replace(move, path=_any_member(move.path, lists)), []).append(move)
+        whole = {general for general, each in groups.items() if 1 < len(each) == there[general.path]}
+        left = [move for general, each in groups.items() for move in ([general] if general in whole else each)]
+    yield from left
 
 
-def _any_member(path: str) -> str:
-    return ".".join(ANY if step.isdigit() else step for step in path.split("."))
+def _any_member(path: str, lists: int | None) -> str:
+    """A path on which the steps into lists stand for all members."""
+    steps = path.split(".")
+    places = [place for place, step in enumerate(steps) if step.isdigit()][:lists]
+    return ".".join(ANY if place in places else step for place, step in enumerate(steps))

@@ -1,12 +1,15 @@
 """How the members of a list are called in a loop, and which of them are a slice of it. Pure."""
 
+import builtins
 from collections.abc import Sequence
+from keyword import iskeyword
 
 
 def member_name(container: str) -> str:
     """``layer`` for ``encoder.layers``."""
     last = container.rpartition(".")[2]
-    return last[:-1] if last.endswith("s") and len(last) > 3 else last if len(last) > 3 else "block"
+    name = last[:-1] if last.endswith("s") else last
+    return "block" if len(last) <= 3 or hasattr(builtins, name) or iskeyword(name) else name
 
 
 def slice_text(indices: Sequence[int], count: int) -> str | None:
