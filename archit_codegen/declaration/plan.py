@@ -181,11 +181,17 @@ def _owner_path(path: str, relative: str) -> str:
 
 
 def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: State) -> str | None:
+    if (repeated := state.repeats.find(delta)) is not None:
+        state.taken |= repeated
+        return repeated.get(delta.live.key)
     edits, above = _owner_edits(delta, state, path)
     lifted.extend(above)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
     wanted = edits or by_name or delta.reference.cls in state.facts.forced
-    return variant_name(delta, edits, state) if wanted else None
+    name = variant_name(delta, edits, state) if wanted else None
+    if not above:
+        state.repeats.keep(delta, edits, state.taken)
+    return name
 
 
 def _inner_variant(edit: Change, lifted: list[Lifted], state: State) -> str | None:

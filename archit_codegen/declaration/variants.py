@@ -7,6 +7,7 @@ from .changes import Delta
 from .edits import Guard, Method, SiteText, SourceEdit, Variant
 from .expressions import Holds, NameOf, Scope
 from .ir import ClassRef, CodeRef, Node, Site
+from .repeating import Repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class State:
     taken: dict[int, str] = field(default_factory=dict)
     restoring: set[str] = field(default_factory=set)  # the variants that hold the `_init_weights` of others
     owners: list["Owner"] = field(default_factory=list)  # that are being planned, each inside the one before
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 @dataclass(frozen=True, slots=True)
