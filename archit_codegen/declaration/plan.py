@@ -21,6 +21,7 @@ from .expressions import Holds, NameOf, Scope, scope_of
 from .holding import without_held
 from .ir import ClassRef, CodeRef, Node, Site
 from .placing import Placement, declared_member, place
+from .repeating import Repeats
 from .restoring import restoring, saved_once, saved_once_at_root, ties
 from .slotnames import check_path
 from .splitting import CLASS_LEVEL, split
@@ -61,6 +62,7 @@ class _State:
     taken: dict[int, str] = field(default_factory=dict)
     restoring: set[str] = field(default_factory=set)  # the variants that hold the `_init_weights` of others
     owners: list[int] = field(default_factory=list)  # the modules that are being planned, each inside the one before
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
@@ -177,11 +179,17 @@ def _owner_path(path: str, relative: str) -> str:
 
 
 def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: _State) -> str | None:
+    if (repeated := state.repeats.find(delta)) is not None:
+        state.taken |= repeated
+        return repeated.get(delta.live.key)
     edits, above = _owner_edits(delta, state, path)
     lifted.extend(above)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
     wanted = edits or by_name or delta.reference.cls in state.facts.forced
-    return _variant(delta, edits, state) if wanted else None
+    name = _variant(delta, edits, state) if wanted else None
+    if not above:
+        state.repeats.keep(delta, edits, state.taken)
+    return name
 
 
 def _inner_variant(edit: Change, lifted: list[Lifted], state: _State) -> str | None:
