@@ -25,7 +25,7 @@ from .lookup import place_of_module
 from .markers import explained, foreseen, missing_markers, unlisted
 from .ordering import bases_first
 from .patches import method_edit
-from .plan import Facts, make_plan
+from .plan import make_plan
 from .plannedclass import Followed, Original
 from .resolve import Bindings, closure_scope, module_scope, of_modelling_file
 from .rewrite import rewrite_class
@@ -34,6 +34,7 @@ from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
 from .uses import UsedNames
+from .variants import Facts
 from .workbench import Workbench
 
 
