@@ -66,6 +66,11 @@ def test_numbers_that_fall_with_the_index() -> None:
     assert "LlamaDecoderLayerWithX" not in text
 
 
+def test_two_numbers_are_a_rule_beside_a_name_that_holds_the_index() -> None:
+    text = check(named_llama(range(2), [5, 8], layers=2), 'f"layers.{i}.mlp.up_proj", 3 * i + 5)')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
 def test_many_values_without_a_rule_are_listed() -> None:
     text = check(named_llama(range(3), [1, 7, 2], layers=3), 'f"layers.{i}.mlp.up_proj", (1, 7, 2)[i])')
     assert "LlamaDecoderLayerWithX" not in text

@@ -2,11 +2,17 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 FEW = 3  # so many different values without a rule are listed
 LISTS = 3  # so often in one loop
+
+
+def names_index(texts: Mapping[int, Collection[str]]) -> bool:
+    """Whether the texts about each member name its index in the same place."""
+    said = [{re.sub(rf"(?<!\d){k}(?!\d)", "\0", text) for text in each} for k, each in texts.items()]
+    return any("\0" in text for text in set.intersection(*said))
 
 
 class Differ(Exception):
@@ -17,8 +23,9 @@ class Rules:
     """What constants have in common, in terms of an index: one value, a number that grows with it, a text that holds
     such a number, or one of a list."""
 
-    def __init__(self, index: str, indices: Sequence[int]) -> None:
+    def __init__(self, index: str, indices: Sequence[int], *, named: bool) -> None:
         self.index, self.indices = index, list(indices)
+        self.named = named  # whether a text names the index: then it is no coincidence that numbers follow it
         self.counts = False  # whether anything reads the index
         self.lists = 0
 
@@ -28,7 +35,7 @@ class Rules:
             return ast.Constant(first)
         try:
             if all(type(value) is int for value in values):
-                return parsed(self.number(values, told=False))
+                return parsed(self.number(values, told=self.named))
             if all(type(value) is str for value in values):
                 return self.string([re.split(r"(\d+)", value) for value in values])
         except Differ:
@@ -46,7 +53,7 @@ class Rules:
         return ast.Subscript(listed, parsed(f"{self.index} - {first}" if first else self.index), ast.Load())
 
     def number(self, values: Sequence[int], *, told: bool) -> str:
-        """A number as an expression of the index; ``told`` where what is around it says that it is no coincidence."""
+        """A number as an expression of the index; ``told`` where something says that it is no coincidence."""
         slope = (values[1] - values[0]) // (self.indices[1] - self.indices[0])
         base = values[0] - slope * self.indices[0]
         fits = all(value == slope * k + base for value, k in zip(values, self.indices, strict=True))

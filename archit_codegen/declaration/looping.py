@@ -7,10 +7,10 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 
 from .edits import SourceEdit, Statement
-from .indexrules import Differ, Rules, flat, parsed, zipped
+from .indexrules import Differ, Rules, flat, names_index, parsed, zipped
 from .ir import Node
 from .membernames import member_name, slice_text
 
@@ -80,11 +80,12 @@ class _Loop:
 
     def __init__(self, steps: Steps, members: Mapping[int, list[ast.stmt]], index: str) -> None:
         self.steps, self.members, self.indices = steps, members, list(members)
-        inside = (node for each in members.values() for statement in each for node in ast.walk(statement))
-        names = {node.id for node in inside if isinstance(node, ast.Name)}
+        inside = {k: [node for statement in each for node in ast.walk(statement)] for k, each in members.items()}
+        names = {node.id for each in inside.values() for node in each if isinstance(node, ast.Name)}
+        texts = {k: [str(node.value) for node in each if _is_text(node)] for k, each in inside.items()}
         self.index = _unused(index, names)
         self.member = _unused(member_name(steps[-1] if steps else ""), names | {self.index})
-        self.rules = Rules(self.index, self.indices)
+        self.rules = Rules(self.index, self.indices, named=names_index(texts))
 
     def statement(self, size: int) -> ast.stmt | None:
         try:
@@ -208,6 +209,10 @@ def _steps(node: ast.AST) -> Steps | None:
 
 def _expression(steps: Steps) -> str:
     return "self" + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in steps)
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _shape(statement: ast.stmt) -> str:
