@@ -5,7 +5,7 @@ import transformers as tf
 from torch import nn
 
 import archit_codegen as archit
-from tests.small import check, small
+from tests.small import check, said, small
 
 
 class Gate(nn.Module):
@@ -47,3 +47,44 @@ def test_all_of_them_changed_inside() -> None:
     for layer in (1, 3):
         live.model.layers[layer].shared_transf.feed_forward.act_fn = nn.Tanh()
     check(live, "layers.append(ZambaHybridLayer(ZambaAttentionDecoderLayerWithX(config), linear, mamba))")
+
+
+class Branch(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(width, width), nn.LayerNorm(width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.linear(x))
+
+
+def loaded(width: int) -> Branch:
+    return Branch(width)
+
+
+def without_norms(module: nn.Module) -> None:
+    module.norm = nn.Identity()
+
+
+class Tower(nn.Module):
+    """It goes on to change what a helper has built."""
+
+    def __init__(self, width: int = 4) -> None:
+        super().__init__()
+        branch = loaded(width)
+        without_norms(branch)
+        self.branch = branch
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.branch(x)
+
+
+def test_a_variant_stands_where_a_helper_built_the_declared_class() -> None:
+    live = Tower().eval()
+    live.branch.linear = nn.Linear(4, 4, bias=False)
+    package = archit.compile_model(live, name="tiny_x", suffix="WithX")
+    said(package.files, "branch = BranchWithX(4)\n        without_norms(branch)")
+    built = getattr(package.load(), package.root_class)()
+    built.load_state_dict(live.state_dict(), strict=True)
+    x = torch.randn(2, 4)
+    assert torch.equal(built(x), live(x))

@@ -1,15 +1,18 @@
 """Lists of layers: permuted, shortened, repeated, shared, wrapped."""
 
+import copy
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+import transformers as tf
 from safetensors import safe_open
 from torch import nn
 
 import archit_codegen as archit
-from tests.small import bert, check, compiled, llama, plain_values
+from tests.judge import first_paths, walk
+from tests.small import bert, check, compiled, llama, plain_values, small
 
 HOW = pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "unrecorded"])
 
@@ -158,3 +161,54 @@ def test_a_wrapper_freezes_its_base(recorded: bool) -> None:
         "self.v_proj = LoRA(nn.Linear(config.hidden_size, config.num_key_value_heads * self.head_dim, bias=",
         saved=False,
     )
+
+
+def openai() -> nn.Module:
+    """Each of its layers has the activation that stands in a table of its file."""
+    return small(
+        tf.OpenAIGPTLMHeadModel, tf.OpenAIGPTConfig(vocab_size=23, n_positions=8, n_embd=8, n_layer=3, n_head=2)
+    )
+
+
+@pytest.mark.parametrize("place", [1, 3])
+def test_a_copy_of_a_layer_does_not_share_what_the_others_share(place: int) -> None:
+    live = openai()
+    live.transformer.h.insert(place, copy.deepcopy(live.transformer.h[place - 1]))
+    check(live, "self.act = NewGELUActivation()")
+
+
+def test_a_layer_with_an_activation_of_its_own() -> None:
+    live = openai()
+    live.transformer.h[0].mlp.act = copy.deepcopy(live.transformer.h[0].mlp.act)
+    check(live, "self.act = NewGELUActivation()")
+
+
+class Twin(nn.Module):
+    """What it shares stands in no other one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = self.second = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(self.first(x))
+
+
+class Stack(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([Twin() for _ in range(3)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def test_a_copy_of_a_layer_shares_within_itself() -> None:
+    live = Stack().eval()
+    live.layers.insert(1, copy.deepcopy(live.layers[0]))
+    package = archit.compile_model(live, name="tiny_x", suffix="WithX")
+    assert package.classes == ("StackWithX",)
+    built = getattr(package.load(), package.root_class)()
+    assert first_paths(walk(built)) == first_paths(walk(live))

@@ -8,7 +8,7 @@ import torch
 
 from tests.zoo import small
 from tests.zoo.fuzz import fuzz
-from tests.zoo.run import WRONG
+from tests.zoo.run import REBUILT, WRONG
 from tests.zoo.sequences import Sequence, replay
 
 FOUND: list[tuple[str, list[tuple[str, int]]]] = [
@@ -17,6 +17,10 @@ FOUND: list[tuple[str, list[tuple[str, int]]]] = [
         [("activation_swapped", 0), ("low_rank_adapters_around", 6), ("inside_a_container", 1)],
     ),
     ("mimi.MimiEncoderModel", [("norm_eps", 1), ("linear_swapped", 2), ("layer_appended", 1)]),
+]
+REFUSED_ONCE: list[tuple[str, list[tuple[str, int]]]] = [
+    # The base class of a user's class is another one now, and stands in the file of the root, which comes last.
+    ("gemma2.Gemma2Model", [("forward_calls_class", 0), ("all_layer_classes_changed", 2)]),
 ]
 SEED, SEQUENCES = 1, 5
 SMALL = ["bert.BertForMaskedLM", "gpt2.GPT2Model", "llama.LlamaForCausalLM", "t5.T5Model", "vit.ViTModel"]
@@ -30,6 +34,14 @@ def one_thread() -> None:
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: f"{case[0]}-{'-'.join(name for name, _ in case[1])}")
 def test_what_was_found_stays_mended(case: tuple[str, Any]) -> None:
     assert replay(*case) is None
+
+
+@pytest.mark.parametrize("case", REFUSED_ONCE, ids=lambda case: f"{case[0]}-{case[1][-1][0]}")
+def test_what_was_refused_is_rebuilt(case: tuple[str, Any]) -> None:
+    sequence = Sequence(case[0])
+    assert [sequence.step(name, choice) for name, choice in case[1]] == [None] * len(case[1])
+    assert sequence.counts[REBUILT] == len(case[1]), sequence.counts
+    sequence.close()
 
 
 def test_a_few_new_sequences() -> None:

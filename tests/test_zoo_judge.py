@@ -167,6 +167,20 @@ def test_a_global_that_means_something_else_is_found(method: types.FunctionType,
         judge(live, patched(changed))
 
 
+def test_functions_in_a_table_are_judged_by_what_they_do() -> None:
+    live = build(transformers.RobertaForMaskedLM)
+    layer(live).output.functions = {"scaled": scaled_by_a_global}
+
+    def with_table(**scope: object) -> Change:
+        function = in_scope(scaled_by_a_global, **scope)
+        function.__qualname__ = "RobertaOutputWithCopy.scaled"  # a static method of the module's own class
+        return lambda model: setattr(layer(model).output, "functions", {"scaled": function})
+
+    judge(live, with_table())
+    with pytest.raises(AssertionError, match="functions"):
+        judge(live, with_table(SCALE=0.25))
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

@@ -8,8 +8,8 @@ from typing import Any
 
 import transformers
 
-from .checkpoints import IMPORTS as CONVERSION_IMPORTS
-from .checkpoints import ONE_WAY
+from .conversions import IMPORTS as CONVERSION_IMPORTS
+from .conversions import ONE_WAY
 from .ecosystem import ConfigClass, auto_classes, class_body, documentation, version_of
 from .heads import HeadsFile
 from .importing import FUTURE, sort_imports

@@ -1,90 +1,17 @@
 """Checkpoints of the declared class: how they are converted, and where their weights stand in the new class."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from torch import nn
 from transformers import PreTrainedModel, conversion_mapping
-from transformers.core_model_loading import WeightRenaming
 
 from .changes import Delta, Replaced, flatten
+from .conversions import Conversion, Move, together
 from .edits import ClassAttribute, Plan
 from .ir import Node
 from .literal import write_literal
 from .walking import named_modules
-
-IMPORTS = (
-    "from transformers.conversion_mapping import get_checkpoint_conversion_mapping",
-    "from transformers.conversion_mapping import register_checkpoint_conversion_mapping",
-    "from transformers.core_model_loading import WeightRenaming",
-)
-# Matches nothing. transformers leaves it out of a name that it makes, and heeds it where it would take that name back
-# to save it: what is saved has the names of the new class, since its Trainer reads checkpoints as they are.
-ONE_WAY = "(?!)"
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Slots of a module that a wrapper holds now: the path of the wrapper, and that of the module inside it. A slot
-    is a pattern."""
-
-    path: str
-    inner: str
-    slots: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What is registered for a new class or model type: the declared one's conversions, then the moves."""
-
-    key: str
-    declared: str | None
-    moves: tuple[Move, ...]
-    prefix: str  # of the base model in the names of the declared class, or "" where the root is that model
-    base_prefix: str  # what heads on the root put before its names, or ""
-
-    def statement(self) -> str:
-        """The statement that registers it; checkpoints are read, and written, as the declared class does."""
-        texts = [(_list(sources), f'r"{target}"') for sources, target in map(self._renaming, self.moves)]
-        entries = [f"WeightRenaming({sources}, {target})" for sources, target in texts]
-        native = "" if self.declared is None else f'get_checkpoint_conversion_mapping("{self.declared}")'
-        if native and entries:
-            entries.insert(0, f"*{native}")
-        mapping = native if native and not self.moves else f"[{', '.join(entries)}]"
-        return f'register_checkpoint_conversion_mapping("{self.key}", {mapping}, overwrite=True)\n'
-
-    def _renaming(self, move: Move) -> tuple[list[str], str]:
-        """Patterns of the names in checkpoints of the model, its base and models on it; the name here."""
-        slots = f"({'|'.join(move.slots)})"
-        paths = [move.path]
-        if self.prefix and move.path.startswith(f"{self.prefix}."):
-            paths.append(move.path.removeprefix(f"{self.prefix}."))
-        if self.base_prefix:
-            paths.append(f"{self.base_prefix}.{move.path}")
-        sources = [rf"^{re.escape(path)}\.{slots}(?![^.])" for path in paths]
-        return sources, rf"^{re.escape(f'{move.path}.{move.inner}.')}\1{ONE_WAY}"
-
-    def understood(self) -> "Conversion":
-        """Without moves that this version of transformers cannot do, or would undo when it saves."""
-        return replace(self, moves=tuple(move for move in self.moves if self._works(move)))
-
-    def _works(self, move: Move) -> bool:
-        slot = move.slots[0].replace(r"\.", ".")
-        old, new = f"{move.path}.{slot}.weight", f"{move.path}.{move.inner}.{slot}.weight"
-        renaming = WeightRenaming(*self._renaming(move))
-        try:
-            there, saved = (
-                r.rename_source_key(key)[0] for r, key in ((renaming, old), (renaming.reverse_transform(), new))
-            )
-        except (ValueError, re.error):
-            return False
-        return bool(there == saved == new)
-
-
-def _list(patterns: Sequence[str]) -> str:
-    texts = ", ".join(f'r"{pattern}"' for pattern in patterns)
-    return f"[{texts}]"
 
 
 def moves_of(delta: Delta) -> Iterator[Move]:
@@ -165,7 +92,7 @@ def conversions(
     """
     if not isinstance(live, PreTrainedModel):
         return
-    moved = tuple(moves)
+    moved = tuple(together(tuple(moves), (path for path, _ in named_modules(live))))
     claimed: list[tuple[str, str]] = []
     prefix = live.base_model_prefix
     prefixes = (prefix, "") if prefix in live._modules else ("", prefix)

@@ -28,6 +28,7 @@ from .changes import (
 from .distance import align, distance
 from .ir import ConfigCopy, ConfigRef, Construction, Literal, Node, Parametrization, Value, join
 from .slotnames import check_new_names
+from .standing import Standing
 from .tensordiff import tensor_changes, whole_dtype
 from .ties import needed_ties, second_paths, sharing, untied
 from .training import training_changes
@@ -61,6 +62,7 @@ class _Seen:
     bench: Bench
     sharing: frozenset[int]  # live modules in which one stands at several paths, each of which has to be looked at
     untied: frozenset[int]  # declared modules, where neither there nor here a parameter stands in two slots
+    standing: Standing
     first: dict[int, tuple[str, int | None]] = field(default_factory=dict)
     replaced: dict[tuple[object, ...], Replaced] = field(default_factory=dict)  # what was made anew, by what it is
     alike: set[tuple[int, int, str | None]] = field(default_factory=set)  # forms of pairs in which nothing changed
@@ -78,7 +80,7 @@ def diff(reference: Node, live: Node, bench: Bench) -> Delta:
         UnknownArguments: nothing tells how a new module was constructed.
     """
     alone = untied(reference) if untied(live) else frozenset()
-    seen = _Seen(bench, sharing(live), alone, {live.key: ("", reference.key)})
+    seen = _Seen(bench, sharing(live), alone, Standing(reference, live), {live.key: ("", reference.key)})
     delta = _modules(reference, live, "", seen)
     return replace(delta, edits=(*delta.edits, *training_changes(delta)))
 
@@ -152,6 +154,8 @@ def _child(reference: Node | None, live: Node | None, path: str, seen: _Seen, ab
         return
     if reference is None:
         yield _new(live, path, seen)
+    elif seen.standing.is_another(reference, live):
+        yield _replaced(reference, live, path, seen)
     elif reference.key != live.key:
         yield from _same_or_other(reference, live, path, seen, above)
 
@@ -161,7 +165,7 @@ def _same_or_other(reference: Node, live: Node, path: str, seen: _Seen, above: s
         yield _replaced(reference, live, path, seen)
         return
     pair = reference.form, live.form, above
-    alone = live.key not in seen.sharing
+    alone = live.key not in seen.sharing and not seen.standing.within(reference)
     if alone and (reference.form == live.form or pair in seen.alike):
         return
     before = len(seen.first)
@@ -291,4 +295,6 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
         if match is None:
             yield _new(member, here, seen, declared)
         elif member.key not in seen.first or not shared:
+            if match in matches[:index]:
+                seen.standing.once_more(declared[match])
             yield from _child(declared[match], member, here, seen, above)

@@ -23,8 +23,9 @@ from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
 from .lookup import place_of_module
 from .markers import explained, foreseen, missing_markers, unlisted
+from .ordering import bases_first
 from .patches import method_edit
-from .plan import Facts, make_plan
+from .plan import make_plan
 from .plannedclass import Followed, Original
 from .resolve import Bindings, closure_scope, module_scope, of_modelling_file
 from .rewrite import rewrite_class
@@ -33,6 +34,7 @@ from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
 from .uses import UsedNames
+from .variants import Facts
 from .workbench import Workbench
 
 
@@ -227,7 +229,9 @@ class Emitter:
         root = next(variant.origin.module for variant in plan.variants if variant.name == plan.root)
         modules.sort(key=lambda module: module == root)
         index = {variant: place for place, variant in enumerate(plan.variants)}
-        return sorted(plan.variants, key=lambda v: (modules.index(v.origin.module), self._source(v).line, index[v]))
+        return bases_first(
+            sorted(plan.variants, key=lambda v: (modules.index(v.origin.module), self._source(v).line, index[v]))
+        )
 
     # --- classes
 

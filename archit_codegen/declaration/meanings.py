@@ -10,7 +10,7 @@ import transformers
 
 from . import given
 from .agreement import UNKNOWN
-from .checkpoints import IMPORTS as CONVERSION_IMPORTS
+from .conversions import IMPORTS as CONVERSION_IMPORTS
 from .draft import Draft
 from .ecosystem import auto_classes
 from .emittedfile import EmittedFile, Imported

@@ -1,15 +1,34 @@
 """Definitions in an order in which the file can be executed."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import TypeVar
 
+from archit_codegen.declaration.edits import Variant
 from archit_codegen.declaration.references import Key, Unit
 from archit_codegen.errors import UnsupportedChange
+
+Item = TypeVar("Item")
 
 
 def in_order(units: Mapping[Key, Unit]) -> list[Unit]:
     """What is used stands before what uses it; among functions that use each other, what execution needs decides."""
     groups = _components(units)
     return [units[key] for group in groups for key in _executable(group, units)]
+
+
+def bases_first(variants: Sequence[Variant]) -> list[Variant]:
+    """The same order, but for base classes that stand after their subclasses: those of another file may."""
+    named = {variant.name: variant for variant in variants}
+    done: list[Variant] = []
+
+    def visit(variant: Variant) -> None:
+        for _, base in variant.bases:
+            if base in named and named[base] not in done:
+                visit(named[base])
+        done.append(variant)
+
+    _each(variants, done, visit)
+    return done
 
 
 def _edges(unit: Unit, units: Mapping[Key, Unit], hard_only: bool) -> list[Key]:
@@ -61,7 +80,7 @@ def _executable(group: list[Key], units: Mapping[Key, Unit]) -> list[Key]:
     return done
 
 
-def _each(keys: Iterable[Key], done: Container[Key], visit: Callable[[Key], None]) -> None:
+def _each(keys: Iterable[Item], done: Container[Item], visit: Callable[[Item], None]) -> None:
     for key in keys:
         if key not in done:
             visit(key)

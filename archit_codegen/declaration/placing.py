@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .changes import Arranged, Change, Delta, Inside, Replaced
+from .declaredcalls import originals, rebuilt_text
 from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
 from .expressions import Scope, argument_text, call_text
 from .ir import ClassRef, Literal, Node, Site, Value
@@ -48,7 +49,8 @@ def place(
         if placement in rest:
             continue
         loop = _loop_edit(owner, placement, sites, built)
-        alternative = None if loop is not None else _alternative(owner, placement, scope, sites)
+        alone = prefer and _built_alone(placement.declared, built)
+        alternative = None if loop is not None else _alternative(owner, placement, scope, sites, alone)
         node = placement.declared
         if loop is not None:
             loops.append(loop)
@@ -117,7 +119,13 @@ def _built_by(owner: Node) -> Mapping[Site, list[Node]]:
     return {site: list(nodes.values()) for site, nodes in found.items()}
 
 
-def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) -> Alternative | None:
+def _built_alone(node: Node | None, built: Mapping[Site, list[Node]]) -> bool:
+    """Whether an expression of the owner's `__init__` builds this module, and no other."""
+    site = node.built.site if node is not None and node.built is not None else None
+    return site is not None and site.function.endswith(".__init__") and len(built.get(site, ())) == 1
+
+
+def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites, alone: bool) -> Alternative | None:
     node, change = placement.declared, placement.change
     if node is None or node.built is None or node.built.site is None or node.built.owner != owner.key:
         return None
@@ -127,7 +135,11 @@ def _alternative(owner: Node, placement: Placement, scope: Scope, sites: Sites) 
     if text is None:
         return None
     if isinstance(change, Inside) and placement.variant is not None:
-        return _other_callee(node, text, placement.variant)
+        callee = _other_callee(node, text, placement.variant)
+        if callee is None and alone:
+            # A helper builds it: what the code does to it after that has to meet the variant.
+            return Expression(rebuilt_text(node, placement.variant, replace(scope, path=change.path)))
+        return callee
     if isinstance(change, Replaced):
         return _other_call(node, text, change, placement, scope)
     return None
@@ -163,19 +175,6 @@ def _other_call(
     if placement.held is not None and held is None:
         return None
     return Expression(call_text(change.construction, inner, node.key, placement.variant), held)
-
-
-def originals(node: Node, text: SiteText | None) -> Mapping[str, tuple[Value, str]]:
-    """The arguments of the declared construction by parameter: value, and text at the site."""
-    if node.built is None or text is None:
-        return {}
-    texts = dict(text.arguments)
-    found: dict[str, tuple[Value, str]] = {}
-    for position, argument in enumerate(node.built.arguments):
-        written = texts.get(argument.name if argument.keyword else position)
-        if written is not None:
-            found[argument.name] = (argument.value, written)
-    return found
 
 
 def _other_arguments(node: Node, text: SiteText, change: Replaced, scope: Scope) -> Alternative:

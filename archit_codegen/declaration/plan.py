@@ -1,8 +1,10 @@
 """Decides which classes become variants, their names and their edits. Pure; sites and lineages are asked for."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from ..errors import UnsupportedChange
+from .alike import differ_in_values
 from .changes import (
     Added,
     Arranged,
@@ -16,73 +18,40 @@ from .changes import (
     Shared,
     TiesChanged,
 )
-from .edits import Guard, Method, Plan, SiteText, SourceEdit, Statement, Variant
-from .expressions import Holds, NameOf, Scope, scope_of
+from .edits import Plan, SourceEdit, Statement
+from .expressions import Scope, scope_of
 from .holding import without_held
-from .ir import ClassRef, CodeRef, Node, Site
+from .ir import ClassRef, Node, join
+from .looping import looped
 from .placing import Placement, declared_member, place
-from .repeating import Repeats
 from .restoring import restoring, saved_once, saved_once_at_root, ties
 from .slotnames import check_path
 from .splitting import CLASS_LEVEL, split
 from .statements import statements
 from .training import training_statements
+from .variants import Facts, Owner, State, present_classes, variant_name
 
 Lifted = tuple[int | None, Placement]  # what is left to an ancestor by its whole path, and the key of that if known
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the plan asks of the readers."""
-
-    site_text: Callable[[Site], SiteText | None]
-    lineage: Callable[[ClassRef], tuple[CodeRef, ...]]  # the MRO, the class first
-    holds: Holds
-    name_of: NameOf
-    method: Callable[[str, CodeRef, ClassRef, frozenset[str]], Method]
-    follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
-    forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
-    prefer_sites: bool = True
-    restores: tuple[SourceEdit, ...] = ()  # for the `_init_weights` of the model classes
-    guards: Mapping[ClassRef, tuple[Guard, ...]] = field(default_factory=dict)  # of model classes
-    flat: bool = False  # whether the root makes all changes, by path
-    gathers: bool = True  # whether a model knows what the models below it do not save
-
-
-@dataclass(slots=True)
-class _State:
-    """Variants found so far, by class and edits, and what stands in the place of each live module."""
-
-    facts: Facts
-    suffix: str
-    names: dict[tuple[ClassRef, tuple[SourceEdit, ...], tuple[tuple[str, str], ...]], Variant] = field(
-        default_factory=dict
-    )
-    counts: dict[str, int] = field(default_factory=dict)
-    taken: dict[int, str] = field(default_factory=dict)
-    restoring: set[str] = field(default_factory=set)  # the variants that hold the `_init_weights` of others
-    owners: list[int] = field(default_factory=list)  # the modules that are being planned, each inside the one before
-    repeats: Repeats = field(default_factory=Repeats)
-
-
 def make_plan(delta: Delta, suffix: str, facts: Facts) -> Plan:
     """The variants that declare the live model, each before those that refer to it."""
-    state = _State(facts, suffix)
+    state = State(facts, suffix)
     if facts.flat or not facts.gathers:
         delta = saved_once_at_root(delta, alone=facts.flat)
     edits, lifted = _owner_edits(delta, state, "")
     assert not lifted, lifted
-    root = _variant(delta, edits, state)
+    root = variant_name(delta, edits, state)
     variants = tuple(restoring(tuple(state.names.values()), state.restoring))
-    return Plan(variants, root, _present(delta.live, state))
+    return Plan(variants, root, present_classes(delta.live, state))
 
 
-def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Lifted]]:
+def _owner_edits(delta: Delta, state: State, path: str) -> tuple[dict[ClassRef, list[SourceEdit]], list[Lifted]]:
     """The edits of an owner, by the class whose source they go to, and what is left to an ancestor, by whole paths."""
     scope = scope_of(delta.reference, state.facts.holds, state.facts.name_of, path)
     placements: list[Placement] = []
     lifted: list[Lifted] = []
-    state.owners.append(delta.reference.key)
+    state.owners.append(Owner(delta.reference.key, scope, delta.live))
     _collect(delta, "", path, placements, lifted, state)
     state.owners.pop()
     here = [entry for entry in lifted if _belongs(*entry, delta.reference, path)]
@@ -92,7 +61,8 @@ def _owner_edits(delta: Delta, state: _State, path: str) -> tuple[dict[ClassRef,
     edits: dict[ClassRef, list[SourceEdit]] = {}
     for cls, edit in by_site:
         edits.setdefault(cls or delta.reference.cls, []).append(edit)
-    own = [*statements(rest, scope, state.facts.site_text), *_class_edits(delta, scope, state)]
+    own = looped([*statements(rest, scope, state.facts.site_text)], delta.live)
+    own += _class_edits(delta, scope, state)
     own += map(Statement, training_statements(delta.edits, delta.live))
     if own:
         edits.setdefault(delta.reference.cls, []).extend(own)
@@ -119,14 +89,19 @@ def _relative(path: str, base: str) -> str:
 
 
 def _collect(
-    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Lifted], state: _State
+    delta: Delta, relative: str, path: str, placements: list[Placement], lifted: list[Lifted], state: State
 ) -> None:
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
     order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
+    done = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else ()
     for edit in delta.edits:
         check_path(edit.path)
-        if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
+        if (
+            edit in done
+            or isinstance(edit, Frozen)
+            or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container")
+        ):
             continue
         here = f"{relative}.{edit.slot}" if relative else edit.slot
         if edit.path == path and not isinstance(edit, Inside):
@@ -157,6 +132,33 @@ def _collect(
                 _collect(for_owner, below, inside.path, placements, lifted, state)
 
 
+def _in_loops(delta: Delta, relative: str, placements: list[Placement], state: State) -> list[Inside]:
+    """Members of a list that differ in values alone which follow their index: there a loop of the owner's says what
+    would else be a class for each of them."""
+    done: list[Inside] = []
+    by_path = replace(state, facts=replace(state.facts, flat=True))
+    for group in differ_in_values(delta):
+        if any(split(edit.delta, state.facts.forced, flat=True)[0] is not None for edit in group):
+            continue
+        found: list[Placement] = []
+        lifted: list[Lifted] = []
+        for edit in group:
+            _collect(edit.delta, join(relative, edit.slot), edit.path, found, lifted, by_path)
+        if not lifted and _are_loops(found, state):
+            placements += found
+            done += group
+    return done
+
+
+def _are_loops(placements: Sequence[Placement], state: State) -> bool:
+    owner = state.owners[-1]
+    try:
+        edits = looped([*statements(placements, owner.scope, state.facts.site_text)], owner.live)
+    except UnsupportedChange:  # the owner cannot write what a class of the member's own may
+        return False
+    return all(isinstance(edit, Statement) and edit.text.startswith("for ") for edit in edits)
+
+
 def _is_appended(delta: Delta, edit: Change) -> bool:
     """Whether a member of a list was added, and all after it as well."""
     added = {other.slot for other in delta.edits if isinstance(other, Added)}
@@ -165,10 +167,10 @@ def _is_appended(delta: Delta, edit: Change) -> bool:
 
 
 def _put(
-    placement: Placement, builder: int | None, placements: list[Placement], lifted: list[Lifted], state: _State
+    placement: Placement, builder: int | None, placements: list[Placement], lifted: list[Lifted], state: State
 ) -> None:
     """Among the changes of this owner; or of one further up, which built the module and handed it on."""
-    if builder in state.owners[:-1]:
+    if any(owner.key == builder for owner in state.owners[:-1]):
         lifted.append((builder, replace(placement, relative=placement.change.path)))
     else:
         placements.append(placement)
@@ -178,7 +180,7 @@ def _owner_path(path: str, relative: str) -> str:
     return path[: len(path) - len(relative)].rstrip(".") if relative and path.endswith(relative) else path
 
 
-def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: _State) -> str | None:
+def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: State) -> str | None:
     if (repeated := state.repeats.find(delta)) is not None:
         state.taken |= repeated
         return repeated.get(delta.live.key)
@@ -186,13 +188,13 @@ def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: _State)
     lifted.extend(above)
     by_name = any(isinstance(edit, FunctionPatched) for edit in delta.edits)
     wanted = edits or by_name or delta.reference.cls in state.facts.forced
-    name = _variant(delta, edits, state) if wanted else None
+    name = variant_name(delta, edits, state) if wanted else None
     if not above:
         state.repeats.keep(delta, edits, state.taken)
     return name
 
 
-def _inner_variant(edit: Change, lifted: list[Lifted], state: _State) -> str | None:
+def _inner_variant(edit: Change, lifted: list[Lifted], state: State) -> str | None:
     """The variant of a user's own class that was changed after it was constructed."""
     inner = getattr(edit, "delta", None)
     if inner is None:
@@ -202,7 +204,7 @@ def _inner_variant(edit: Change, lifted: list[Lifted], state: _State) -> str | N
     return None
 
 
-def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEdit]:
+def _class_edits(delta: Delta, scope: Scope, state: State) -> Iterable[SourceEdit]:
     for edit in delta.edits:
         check_path(edit.path)
         if isinstance(edit, MethodPatched):
@@ -214,65 +216,3 @@ def _class_edits(delta: Delta, scope: Scope, state: _State) -> Iterable[SourceEd
             for path in edit.paths:
                 check_path(path)
             yield from saved_once(delta.live, edit.paths)
-
-
-def _variant(delta: Delta, edits: Mapping[ClassRef, list[SourceEdit]], state: _State) -> str:
-    """The name of the variant with these edits: of its class, and of the base classes that are edited or follow."""
-    lineage = state.facts.lineage(delta.reference.cls)
-    renamed: dict[ClassRef, str] = {}
-    name = ""
-    for code in reversed(lineage):
-        cls = ClassRef(code.module, code.qualname)
-        changed = (*edits.get(cls, ()), *state.facts.guards.get(cls, ()))
-        first = state.facts.follows(cls) and not any(state.facts.follows(base) for base in renamed)
-        changed += state.facts.restores if first else ()
-        bases = tuple((ref.name, new) for ref, new in renamed.items() if _inherits(state, cls, ref))
-        if cls == delta.reference.cls or changed or bases or state.facts.follows(cls):
-            name = renamed[cls] = _named(code, cls, changed, bases, state)
-            state.restoring |= {name} if first else set()
-    state.taken[delta.live.key] = name
-    return name
-
-
-def _inherits(state: _State, cls: ClassRef, base: ClassRef) -> bool:
-    return any(ClassRef(code.module, code.qualname) == base for code in state.facts.lineage(cls)[1:])
-
-
-def _named(
-    code: CodeRef, cls: ClassRef, edits: tuple[SourceEdit, ...], bases: tuple[tuple[str, str], ...], state: _State
-) -> str:
-    known = state.names.get((cls, edits, bases))
-    if known is not None:
-        return known.name
-    stem = f"{cls.name}{state.suffix}"
-    state.counts[stem] = state.counts.get(stem, 0) + 1
-    name = stem if state.counts[stem] == 1 else f"{stem}{state.counts[stem]}"
-    state.names[cls, edits, bases] = Variant(name, cls, code, edits, bases)
-    return name
-
-
-def _present(live: Node, state: _State) -> Mapping[ClassRef, tuple[str, ...]]:
-    """For each class with variants, what stands for it: its variants, and itself where it is still used."""
-    present: dict[ClassRef, list[str]] = {variant.origin: [] for variant in state.names.values()}
-    for variant in state.names.values():
-        present[variant.origin].append(variant.name)
-    for cls in dict.fromkeys(_unchanged(live, state)):
-        for code in state.facts.lineage(cls):
-            ref = ClassRef(code.module, code.qualname)
-            used = ref == cls or not state.facts.follows(ref)
-            if ref in present and ref.name not in present[ref] and used:
-                present[ref].insert(0, ref.name)
-    return {cls: tuple(names) for cls, names in present.items()}
-
-
-def _unchanged(live: Node, state: _State) -> Iterable[ClassRef]:
-    """The classes of the modules that no variant stands for, in tree order."""
-    seen: set[int] = set()
-    pending = [live]
-    while pending:
-        node = pending.pop()
-        if node.key not in seen:
-            seen.add(node.key)
-            if node.key not in state.taken:
-                yield node.cls
-            pending += [child for _, child in reversed(node.children) if child is not None]

@@ -23,10 +23,11 @@ from .changes import (
     TensorChanged,
     TiesChanged,
 )
+from .declaredcalls import originals, rebuilt_text
 from .edits import COUNT, INDEX, ORIGINAL, Assign, HiddenBuffer, SourceEdit, Statement
 from .expressions import Scope, argument_text, call_text, field_text, learnt_text, shortened, value_text
 from .ir import Literal, TensorFact, Value
-from .placing import Placement, Sites, originals
+from .placing import Placement, Sites
 
 ORDER: tuple[type[Change], ...] = (
     *(Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, Parametrized),
@@ -55,7 +56,7 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
     target, change = target_text(placement.relative), placement.change
     match change:
         case Inside():
-            yield _set(placement.relative, _rebuilt(placement, placement.variant, scope))
+            yield _set(placement.relative, rebuilt_text(placement.declared, placement.variant, scope))
         case Replaced() | Added():
             yield _module(placement, change, target, scope, sites)
             if change.delta is not None and placement.variant is None:
@@ -103,22 +104,6 @@ def _set(relative: str, text: str) -> SourceEdit:
     return Assign(relative, text)
 
 
-def _rebuilt(placement: Placement, variant: str | None, scope: Scope) -> str:
-    """A variant constructed anew with the arguments of the declared construction."""
-    node = placement.declared
-    if node is None or node.built is None or variant is None:
-        raise UnsupportedChange(
-            scope.path,
-            "it was changed inside, and how it was constructed is not known, or it stands in a list that is new",
-            "Build it from a class of its own that has the change.",
-        )
-    texts = []
-    for argument in node.built.arguments:
-        text = argument_text(replace(argument, text=f"?{argument.name}"), scope, None, {})
-        texts.append(f"{argument.name}={text}" if argument.keyword else text)
-    return f"{variant}({', '.join(texts)})"
-
-
 def _with_originals(placement: Placement, scope: Scope, sites: Sites) -> Scope:
     """The declared call's arguments, as far as their expressions hold here too."""
     node = placement.declared
@@ -140,7 +125,7 @@ def _module(placement: Placement, change: Replaced | Added, target: str, scope: 
     replaced = placement.declared.key if placement.declared is not None else None
     text = call_text(change.construction, _with_originals(placement, scope, sites), replaced, placement.variant)
     if placement.held is not None:
-        text = text.replace(ORIGINAL, _rebuilt(placement, placement.held, scope))
+        text = text.replace(ORIGINAL, rebuilt_text(placement.declared, placement.held, scope))
     if isinstance(change, Added) and placement.relative.rpartition(".")[2].isdigit():
         owner, _, index = placement.relative.rpartition(".")
         added = f"append({text})" if placement.appended else f"insert({index}, {text})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from .changes import Added, Arranged, Change, Delta, Frozen, Inside, Replaced
 from .ir import Node, TensorFact, join
+from .membernames import member_name, slice_text
 
 Switches = tuple[Frozen, ...]
 EXCEPTION = 0.01  # of two equal numbers of switches, the one on whole modules is preferred
@@ -198,20 +199,12 @@ def _by_member(container: str, count: int, members: Mapping[int, list[tuple[str,
             owner = _text("self", f"{container}.{indices[0]}")
             yield from (_switch(owner, path, flag) for path, flag in done)
             continue
-        name = _member_name(container)
+        name = member_name(container)
         over = _text("self", container)
-        target = f"for {name} in {over}{_slice(indices, count)}:"
-        if _slice(indices, count) is None:
+        target = f"for {name} in {over}{slice_text(indices, count)}:"
+        if slice_text(indices, count) is None:
             target = f"for index in ({', '.join(map(str, indices))}):\n    {name} = {over}[index]"
         yield "\n".join([target, *(f"    {_switch(name, path, flag)}" for path, flag in done)])
-
-
-def _slice(indices: Sequence[int], count: int) -> str | None:
-    if list(indices) != list(range(indices[0], indices[-1] + 1)):
-        return None
-    start = str(indices[0]) if indices[0] else ""
-    end = str(indices[-1] + 1) if indices[-1] + 1 < count else ""
-    return f"[{start}:{end}]" if start or end else ""
 
 
 def _list_step(path: str, root: Node) -> tuple[str, int, int, str] | None:
@@ -226,11 +219,6 @@ def _list_step(path: str, root: Node) -> tuple[str, int, int, str] | None:
             return None
         node = child
     return None
-
-
-def _member_name(container: str) -> str:
-    last = container.rpartition(".")[2]
-    return last[:-1] if last.endswith("s") and len(last) > 3 else last if len(last) > 3 else "block"
 
 
 def _switch(owner: str, path: str, flag: bool) -> str:

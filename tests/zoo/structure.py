@@ -26,7 +26,7 @@ from tests.judge import (
     unequal,
     walk,
 )
-from tests.zoo.code import as_function, describe_function, does, renamed, same_text, tested_variants
+from tests.zoo.code import as_function, describe_function, does, renamed, resolved, same_text, tested_variants
 from tests.zoo.drift import Values, drifted
 
 UNCOMPARED = {"__init__", "_init_weights"}
@@ -169,7 +169,7 @@ class MetaJudgement(Judgement):
         names = set(vars(module)) - INTERNAL - (BOOKKEEPING if isinstance(module, PreTrainedModel) else set())
         found = {name: vars(module)[name] for name in sorted(names)}
         return {
-            name: self.config_values(value) if isinstance(value, PreTrainedConfig) else weightless(value)
+            name: self.config_values(value) if isinstance(value, PreTrainedConfig) else weightless(value, self.suffix)
             for name, value in found.items()
             if not isinstance(value, (MethodType, FunctionType))
         }
@@ -244,13 +244,16 @@ def values_of(live: PreTrainedConfig, wanted: type[PreTrainedConfig]) -> dict[st
     return values
 
 
-def weightless(value: object) -> object:
-    """A tensor on meta has no values; a list of them is its parameters under other names."""
+def weightless(value: object, suffix: str) -> object:
+    """A tensor on meta has no values; a list of them is its parameters under other names. Functions by what they do:
+    one of the module's own class stands in a variant of it as well."""
     if isinstance(value, torch.Tensor):
         return describe(value)
     if isinstance(value, (list, tuple)):
-        return type(value).__name__, [weightless(item) for item in value]
-    return plain(value)
+        return type(value).__name__, [weightless(item, suffix) for item in value]
+    if isinstance(value, Mapping):
+        return {key: weightless(item, suffix) for key, item in value.items()}
+    return resolved(value, suffix, ()) if isinstance(value, (FunctionType, MethodType)) else plain(value)
 
 
 def fingerprint(model: nn.Module) -> object:

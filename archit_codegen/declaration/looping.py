@@ -1,0 +1,277 @@
+"""Statements that do the same to several members of a list become a loop over it. Pure.
+
+The same means: up to whole numbers, and numbers in strings, that follow the member's index.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from .edits import SourceEdit, Statement
+from .ir import Node
+from .membernames import member_name, slice_text
+
+Steps = tuple[str, ...]  # from `self`: names of slots, and digits for the members of lists
+At = tuple[Steps, int]  # a list, and one of its members
+INDICES = "ijk"
+OTHERS = 3  # so many members may be excepted from a loop over all
+MEMBER = re.compile(r"\[\d+\]")
+
+
+def looped(edits: Sequence[SourceEdit], owner: Node) -> list[SourceEdit]:
+    """The edits of an owner's source, statements on members of its lists as loops as far as they are alike."""
+    found: list[SourceEdit] = []
+    for plain, group in groupby(edits, lambda edit: type(edit) is Statement and bool(MEMBER.search(edit.text))):
+        run = list(group)
+        if not plain or len(run) < 2:
+            found += run
+            continue
+        parsed = [statement for edit in run if isinstance(edit, Statement) for statement in ast.parse(edit.text).body]
+        done = _loops(parsed, (), owner, 0)
+        found += run if len(done) == len(parsed) else (Statement(ast.unparse(statement)) for statement in done)
+    return found
+
+
+def _loops(statements: Sequence[ast.stmt], above: Steps, owner: Node, depth: int) -> list[ast.stmt]:
+    """Only what reads and changes one member of one list may change places with what concerns another member."""
+    found: list[ast.stmt] = []
+    for alone, run in groupby(statements, lambda statement: _member(statement, above, owner) is not None):
+        if not alone or depth == len(INDICES):
+            found += run
+            continue
+        by_list: dict[Steps, dict[int, list[ast.stmt]]] = {}
+        for statement in run:
+            at = _member(statement, above, owner)
+            assert at is not None
+            by_list.setdefault(at[0], {}).setdefault(at[1], []).append(statement)
+        for steps, members in by_list.items():
+            inner = {k: _loops(each, (*steps, str(k)), owner, depth + 1) for k, each in sorted(members.items())}
+            found += _over_list(steps, inner, owner, INDICES[depth])
+    return found
+
+
+def _over_list(steps: Steps, members: Mapping[int, list[ast.stmt]], owner: Node, index: str) -> Iterator[ast.stmt]:
+    groups: dict[tuple[str, ...], dict[int, list[ast.stmt]]] = {}
+    for k, statements in members.items():
+        groups.setdefault(tuple(map(_shape, statements)), {})[k] = statements
+    for group in groups.values():
+        loop = _Loop(steps, group, index).statement(_size(steps, owner)) if len(group) > 1 else None
+        if loop is not None:
+            yield loop
+        else:
+            yield from (statement for statements in group.values() for statement in statements)
+
+
+class _Differ(Exception):
+    """The statements do not say the same."""
+
+
+class _Loop:
+    """One loop: what the statements on each member have in common, the member and its index by name."""
+
+    def __init__(self, steps: Steps, members: Mapping[int, list[ast.stmt]], index: str) -> None:
+        self.steps, self.members, self.indices = steps, members, list(members)
+        inside = (node for each in members.values() for statement in each for node in ast.walk(statement))
+        names = {node.id for node in inside if isinstance(node, ast.Name)}
+        self.index = _unused(index, names)
+        self.member = _unused(member_name(steps[-1] if steps else ""), names | {self.index})
+        self.counts = False
+
+    def statement(self, size: int) -> ast.stmt | None:
+        try:
+            body = [self.common(each) for each in zip(*self.members.values(), strict=True)]
+        except _Differ:
+            return None
+        (loop,) = ast.parse(self.around(_expression(self.steps), size)).body
+        assert isinstance(loop, ast.For)
+        inner = loop.body[0] if isinstance(loop.body[0], ast.If) else loop
+        inner.body = [*(line for line in inner.body if not isinstance(line, ast.Pass)), *body]
+        return loop
+
+    def around(self, over: str, size: int) -> str:
+        """The text of the loop over all members, a slice of them, all but some, every second, or those named."""
+        part, first = slice_text(self.indices, size), self.indices[0]
+        others = sorted(set(range(size)) - set(self.indices))
+        if part is None and len(others) <= min(OTHERS, len(self.indices) // 2):
+            named = f"!= {others[0]}" if len(others) == 1 else f"not in ({', '.join(map(str, others))})"
+            loop = f"for {self.index}, {self.member} in enumerate({over}):"
+            return f"{loop}\n    if {self.index} {named}:\n        pass"
+        if part is None:
+            return f"for {self.index} in {self.rounds(over, size)}:\n    {self.member} = {over}[{self.index}]"
+        if not self.counts:
+            return f"for {self.member} in {over}{part}:\n    pass"
+        start = f", start={first}" if first else ""
+        return f"for {self.index}, {self.member} in enumerate({over}{part}{start}):\n    pass"
+
+    def rounds(self, over: str, size: int) -> str:
+        """Every second member, or those that have no rule."""
+        steps = {after - before for before, after in zip(self.indices, self.indices[1:], strict=False)}
+        step = min(steps)
+        if len(steps) > 1 or len(self.indices) < 3 or self.indices[-1] + step < size:
+            return f"({', '.join(map(str, self.indices))})"
+        return f"range({self.indices[0]}, len({over}), {step})"
+
+    def common(self, nodes: Sequence[Any]) -> Any:
+        """What the same part of each member's statements has in common, an `ast` node."""
+        first = nodes[0]
+        if any(type(node) is not type(first) for node in nodes):
+            raise _Differ
+        if all(_steps(node) == (*self.steps, str(k)) for node, k in zip(nodes, self.indices, strict=True)):
+            return self.itself(first)
+        if isinstance(first, ast.Constant):
+            return self.constant([node.value for node in nodes])
+        if isinstance(first, ast.JoinedStr):
+            return _flat([self.common(parts) for parts in _zipped([node.values for node in nodes])])
+        made = {name: self.field([getattr(node, name, None) for node in nodes]) for name in first._fields}
+        return ast.copy_location(type(first)(**made), first)
+
+    def field(self, values: Sequence[Any]) -> Any:
+        first = values[0]
+        if isinstance(first, ast.AST):
+            return self.common(values)
+        if isinstance(first, list):
+            return [self.field(items) for items in _zipped(values)]
+        if any(value != first for value in values):
+            raise _Differ
+        return first
+
+    def itself(self, node: ast.expr) -> ast.expr:
+        if isinstance(getattr(node, "ctx", None), ast.Load):
+            return ast.Name(self.member, ast.Load())
+        self.counts = True
+        return _parsed(f"{_expression(self.steps)}[{self.index}]", node.ctx)  # type: ignore[attr-defined]
+
+    def constant(self, values: Sequence[Any]) -> ast.expr:
+        first = values[0]
+        if all(type(value) is type(first) and value == first for value in values):
+            return ast.Constant(first)
+        if all(type(value) is int for value in values):
+            return _parsed(self.number(values, told=False))
+        if all(type(value) is str for value in values):
+            return self.string([re.split(r"(\d+)", value) for value in values])
+        raise _Differ
+
+    def number(self, values: Sequence[int], *, told: bool) -> str:
+        """A number as an expression of the index; ``told`` where what is around it says that it is no coincidence."""
+        slope = (values[1] - values[0]) // (self.indices[1] - self.indices[0])
+        base = values[0] - slope * self.indices[0]
+        fits = all(value == slope * k + base for value, k in zip(values, self.indices, strict=True))
+        if not fits or not (told or slope == 1 or len(values) > 2):
+            raise _Differ
+        self.counts = True
+        if slope == -1:
+            return f"{base} - {self.index}"
+        term = self.index if slope == 1 else f"{slope} * {self.index}"
+        return f"{term} {'+' if base > 0 else '-'} {abs(base)}" if base else term
+
+    def string(self, values: Sequence[Sequence[str]]) -> ast.expr:
+        parts: list[ast.expr] = []
+        for place, texts in enumerate(_zipped(values)):
+            if len(set(texts)) == 1:
+                parts.append(ast.Constant(texts[0]))
+            elif place % 2 and all(str(int(text)) == text for text in texts):
+                number = _parsed(self.number([int(text) for text in texts], told=True))
+                parts.append(ast.FormattedValue(number, -1))
+            else:
+                raise _Differ
+        return _flat(parts)
+
+
+def _parsed(text: str, context: ast.expr_context | None = None) -> ast.expr:
+    made = ast.parse(text, mode="eval").body
+    if context is not None:
+        made.ctx = context  # type: ignore[attr-defined]
+    return made
+
+
+def _flat(parts: Sequence[ast.expr]) -> ast.JoinedStr:
+    """An f-string of texts, values and f-strings."""
+    merged: list[ast.expr] = []
+    plain = [inner for part in parts for inner in (part.values if isinstance(part, ast.JoinedStr) else (part,))]
+    for part in plain:
+        last = merged[-1] if merged else None
+        if isinstance(part, ast.Constant) and isinstance(last, ast.Constant):
+            merged[-1] = ast.Constant(f"{last.value!s}{part.value!s}")
+        elif not (isinstance(part, ast.Constant) and part.value == ""):
+            merged.append(part)
+    return ast.JoinedStr(merged)
+
+
+def _zipped(values: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    if len(set(map(len, values))) > 1:
+        raise _Differ
+    return zip(*values, strict=True)
+
+
+# --- members --------------------------------------------------------------------------------------------------------
+
+
+def _member(statement: ast.stmt, above: Steps, owner: Node) -> At | None:
+    """The one member of one list, below a path, that a statement is about."""
+    found: set[At] = set()
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        steps = _steps(node)
+        if steps is None:
+            pending += ast.iter_child_nodes(node)
+            continue
+        found |= {at for at in [_first_list(steps, above, owner)] if at is not None}
+    return found.pop() if len(found) == 1 else None
+
+
+def _first_list(steps: Steps, above: Steps, owner: Node) -> At | None:
+    node: Node | None = owner
+    for place, step in enumerate(steps):
+        if node is None:
+            return None
+        if place >= len(above) and step.isdigit() and all(name.isdigit() for name, _ in node.children):
+            return steps[:place], int(step)
+        node = dict(node.children).get(step)
+    return None
+
+
+def _size(steps: Steps, owner: Node) -> int:
+    node: Node | None = owner
+    for step in steps:
+        node = None if node is None else dict(node.children).get(step)
+    return 0 if node is None else len(node.children)
+
+
+def _steps(node: ast.AST) -> Steps | None:
+    """``self.layer[3].output`` as its steps; None for any other expression."""
+    steps: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            steps.append(node.attr)
+            node = node.value
+        elif (
+            isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and type(node.slice.value) is int
+        ):
+            steps.append(str(node.slice.value))
+            node = node.value
+        else:
+            break
+    return tuple(reversed(steps)) if steps and isinstance(node, ast.Name) and node.id == "self" else None
+
+
+def _expression(steps: Steps) -> str:
+    return "self" + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in steps)
+
+
+def _shape(statement: ast.stmt) -> str:
+    """What a statement is made of, without its constants."""
+    names = ("id", "attr", "arg", "name")
+    parts = []
+    for node in ast.walk(statement):
+        said = [str(value) for name in names if (value := getattr(node, name, None)) is not None]
+        parts.append(" ".join([type(node).__name__, *said]))
+    return "|".join(parts)
+
+
+def _unused(name: str, names: set[str]) -> str:
+    while name in names:
+        name += "_"
+    return name

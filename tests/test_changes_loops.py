@@ -1,0 +1,169 @@
+"""Layers that differ in what follows their index: changed in a loop, where else each would need a class of its own."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers as tf
+from peft import LoraConfig, inject_adapter_in_model
+from torch import nn
+
+import archit_codegen as archit
+from tests.small import bert, check, compiled, llama, said, small
+from tests.user_modules import LowRankLinear
+
+
+class Named(nn.Module):
+    """Holds a linear map, and knows where it stands."""
+
+    def __init__(self, inner: nn.Module, name: str, depth: int = 0) -> None:
+        super().__init__()
+        self.inner, self.name, self.depth = inner, name, depth
+
+    @property
+    def weight(self) -> torch.Tensor:
+        return self.inner.weight
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return self.inner(hidden_states) * (1 + self.depth + len(self.name))
+
+
+def named_in(live: nn.Module, indices: range | list[int], depths: list[int] | None = None) -> None:
+    layers = live.model.layers
+    for place, index in enumerate(indices):
+        name, depth = f"layers.{index}.mlp.up_proj", index + 2 if depths is None else depths[place]
+        layers[index].mlp.up_proj = Named(layers[index].mlp.up_proj, name, depth)
+
+
+def named_llama(indices: range | list[int], depths: list[int] | None = None, layers: int = 6) -> nn.Module:
+    with archit.record():
+        live = llama(num_hidden_layers=layers)
+        named_in(live, indices, depths)
+    return live
+
+
+CALL = 'layer.mlp.up_proj = Named(layer.mlp.up_proj, f"layers.{i}.mlp.up_proj", i + 2)'
+
+
+@pytest.mark.parametrize(
+    ("indices", "loop"),
+    [
+        (range(6), f"for i, layer in enumerate(self.layers): {CALL}"),
+        (range(2, 6), f"for i, layer in enumerate(self.layers[2:], start=2): {CALL}"),
+        (range(3), f"for i, layer in enumerate(self.layers[:3]): {CALL}"),
+        ([0, 1, 3, 4, 5], f"for i, layer in enumerate(self.layers): if i != 2: {CALL}"),
+        (range(0, 6, 2), f"for i in range(0, len(self.layers), 2): layer = self.layers[i] {CALL}"),
+        ([0, 3, 4], f"for i in (0, 3, 4): layer = self.layers[i] {CALL}"),
+    ],
+)
+def test_a_loop_over_the_layers_that_changed(indices: range | list[int], loop: str) -> None:
+    text = check(named_llama(indices), loop)
+    assert "LlamaDecoderLayerWithX" not in text and "LlamaMLPWithX" not in text
+
+
+def test_numbers_that_fall_with_the_index() -> None:
+    text = check(named_llama(range(4), [9, 7, 5, 3], layers=4), "i}.mlp.up_proj', -2 * i + 9)".replace("'", '"'))
+    assert "LlamaDecoderLayerWithX" not in text
+
+
+def test_what_follows_nothing_is_a_class_for_each() -> None:
+    text = check(named_llama(range(3), [1, 7, 2], layers=3), '"layers.1.mlp.up_proj", 7)')
+    assert "class LlamaDecoderLayerWithX3" in text and "for i, layer" not in text
+
+
+def test_two_numbers_are_no_rule() -> None:
+    """4 and 9 would be `5 * i + 4`; a name that holds the index leaves no doubt."""
+    with archit.record():
+        live = llama(num_hidden_layers=2)
+        for layer, rank in zip(live.model.layers, (4, 9), strict=True):
+            layer.mlp.up_proj = LowRankLinear(8, 12, rank)
+    assert "class LlamaDecoderLayerWithX2" in check(live)
+
+
+def test_layers_changed_alike_share_a_class() -> None:
+    with archit.record():
+        live = llama()
+        for layer in live.model.layers:
+            layer.mlp.up_proj = LowRankLinear(8, 12, 3)
+    text = check(live, "self.up_proj = LowRankLinear(")
+    assert "class LlamaDecoderLayerWithX" in text and "for i, layer" not in text
+
+
+def test_lists_within_lists() -> None:
+    config = tf.SwinConfig(
+        image_size=16, patch_size=2, embed_dim=8, depths=[2, 3], num_heads=[1, 2], window_size=2, encoder_stride=2
+    )
+    with archit.record():
+        live = small(tf.SwinForImageClassification, config)
+        for stage, layer in enumerate(live.swin.encoder.layers):
+            for place, block in enumerate(layer.blocks):
+                block.mlp.fc2 = Named(block.mlp.fc2, f"layers.{stage}.blocks.{place}.output", place)
+    package = archit.compile_model(live, name="tiny_x", suffix="WithX")
+    text = said(
+        package.files,
+        "for i, layer in enumerate(self.layers): for j, block in enumerate(layer.blocks): block.mlp.fc2 = "
+        'Named(block.mlp.fc2, f"layers.{i}.blocks.{j}.output", j)',
+    )
+    assert "SwinStageWithX" not in text and "SwinLayerWithX" not in text
+
+
+class Stack(nn.Module):
+    """Torch's own modules in a list."""
+
+    def __init__(self, width: int, count: int) -> None:
+        super().__init__()
+        self.maps = nn.ModuleList([nn.Linear(width, width) for _ in range(count)])
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        for one in self.maps:
+            hidden_states = one(hidden_states)
+        return hidden_states
+
+
+def test_statements_on_each_member_are_a_loop() -> None:
+    with archit.record():
+        live = Stack(4, 3)
+    for one in live.maps:
+        nn.utils.parametrizations.weight_norm(one)
+    package = archit.compile_model(live, name="tiny_x", suffix="WithX")
+    said(package.files, "for block in self.maps: nn.utils.parametrizations.weight_norm(block)")
+
+
+def adapted() -> nn.Module:
+    live = bert()
+    with archit.record():
+        inject_adapter_in_model(LoraConfig(r=2, target_modules=["query", "value"]), live)
+    return live
+
+
+def test_adapters_of_peft(tmp_path: Path) -> None:
+    """PEFT gives each layer the path at which it stands, and keeps it."""
+    live = adapted()
+    text = check(
+        live,
+        "for i, layer in enumerate(self.layer): layer.attention.self.query = Linear(layer.attention.self.query,",
+        'target_name=f"bert.encoder.layer.{i}.attention.self.query"',
+        'target_name=f"bert.encoder.layer.{i}.attention.self.value"',
+        r'r"^bert\.(encoder\.layer\.\d+\.attention\.self\.query)\.(?=(?:weight|bias)(?![^.]))"',
+        saved=False,  # transformers gives every weight that it loads gradients again
+    )
+    assert "BertLayerWithX" not in text and text.count("WeightRenaming(") == 2
+    torch.manual_seed(3)
+    declared = tf.BertForMaskedLM(live.config)
+    declared.save_pretrained(tmp_path)
+    package = compiled(live)
+    root = getattr(package.load(), package.root_class)
+    loaded, report = root.from_pretrained(tmp_path, output_loading_info=True)
+    assert all("lora_" in key for key in report["missing_keys"]) and not report["unexpected_keys"]
+    here = loaded.state_dict()
+    for name, weight in declared.state_dict().items():
+        assert torch.equal(here.get(name, here.get(with_base(name))), weight), name
+    loaded.save_pretrained(tmp_path / "again")
+    again, report = root.from_pretrained(tmp_path / "again", output_loading_info=True)
+    assert not any(report.values())
+    assert [key for key, weight in here.items() if not torch.equal(weight, again.state_dict()[key])] == []
+
+
+def with_base(name: str) -> str:
+    module, _, last = name.rpartition(".")
+    return f"{module}.base_layer.{last}"
