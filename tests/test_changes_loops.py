@@ -9,7 +9,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 import archit_codegen as archit
-from tests.small import bert, check, compiled, llama, said, small
+from tests.small import bert, check, compiled, llama, said, small, vit
 from tests.user_modules import LowRankLinear
 
 
@@ -167,3 +167,38 @@ def test_adapters_of_peft(tmp_path: Path) -> None:
 def with_base(name: str) -> str:
     module, _, last = name.rpartition(".")
     return f"{module}.base_layer.{last}"
+
+
+class Around(nn.Module):
+    """Holds a layer, and knows which it is."""
+
+    def __init__(self, layer: nn.Module, name: str, depth: int) -> None:
+        super().__init__()
+        self.layer, self.name, self.depth = layer, name, depth
+
+    def forward(self, hidden_states: torch.Tensor, *args, **kwargs) -> torch.Tensor:
+        return self.layer(hidden_states, *args, **kwargs) * (1 + self.depth / (1 + len(self.name)))
+
+
+@pytest.mark.parametrize(
+    ("indices", "rest"),
+    [
+        (range(4), "for layer_idx in range(config.num_hidden_layers)"),
+        (range(1, 4), "if layer_idx != 0 else LlamaDecoderLayer(config, layer_idx)"),
+    ],
+)
+def test_layers_wrapped_by_their_index(indices: range, rest: str) -> None:
+    with archit.record():
+        live = llama(num_hidden_layers=4)
+        for index in indices:
+            live.model.layers[index] = Around(live.model.layers[index], f"layers.{index}", index + 1)
+    check(live, f'Around(LlamaDecoderLayer(config, layer_idx), f"layers.{{layer_idx}}", layer_idx + 1) {rest}')
+
+
+def test_layers_wrapped_where_nothing_counts() -> None:
+    """ViT's layers are built in a loop without an index."""
+    with archit.record():
+        live = vit()
+        for index, layer in enumerate(live.vit.layers):
+            live.vit.layers[index] = Around(layer, f"layers.{index}", index + 1)
+    check(live, 'Around(ViTLayer(config), f"layers.{i}", i + 1) for i in range(config.num_hidden_layers)')

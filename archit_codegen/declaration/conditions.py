@@ -2,9 +2,10 @@
 
 import ast
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, count
 
-from .edits import COUNT, INDEX
+from .edits import COUNT, INDEX, Alternative, Arguments, Expression
 
 
 def condition(indices: Sequence[int], every: Sequence[int], name: str) -> str:
@@ -30,6 +31,16 @@ def worded(test: str, index: str, count: str) -> str:
     """A learnt test with the names that the index and the number of rounds have where it will stand."""
     names = {INDEX: ast.parse(index, mode="eval").body, COUNT: ast.parse(count or "0", mode="eval").body}
     return ast.unparse(_Named(names).visit(ast.parse(test, mode="eval")))
+
+
+def at_index(alternative: Alternative, index: str) -> Alternative:
+    """What a site builds instead, with the name that the index has there."""
+    match alternative:
+        case Expression(text=text):
+            return replace(alternative, text=text.replace(INDEX, index))
+        case Arguments(changes=changes):
+            return Arguments(tuple((key, text and text.replace(INDEX, index)) for key, text in changes))
+    return alternative
 
 
 class _Named(ast.NodeTransformer):

@@ -34,6 +34,16 @@ def looped(edits: Sequence[SourceEdit], owner: Node) -> list[SourceEdit]:
     return found
 
 
+def following(texts: Mapping[int, str], index: str) -> str | None:
+    """What expressions, by the index of the member that they are for, have in common, in terms of the index."""
+    parsed = {k: [ast.parse(text).body[0]] for k, text in sorted(texts.items())}
+    try:
+        (common,) = _Loop((), parsed, index).lines()
+    except _Differ:
+        return None
+    return ast.unparse(common)
+
+
 def _loops(statements: Sequence[ast.stmt], above: Steps, owner: Node, depth: int) -> list[ast.stmt]:
     """Only what reads and changes one member of one list may change places with what concerns another member."""
     found: list[ast.stmt] = []
@@ -81,7 +91,7 @@ class _Loop:
 
     def statement(self, size: int) -> ast.stmt | None:
         try:
-            body = [self.common(each) for each in zip(*self.members.values(), strict=True)]
+            body = self.lines()
         except _Differ:
             return None
         (loop,) = ast.parse(self.around(_expression(self.steps), size)).body
@@ -89,6 +99,9 @@ class _Loop:
         inner = loop.body[0] if isinstance(loop.body[0], ast.If) else loop
         inner.body = [*(line for line in inner.body if not isinstance(line, ast.Pass)), *body]
         return loop
+
+    def lines(self) -> list[ast.stmt]:
+        return [self.common(each) for each in zip(*self.members.values(), strict=True)]
 
     def around(self, over: str, size: int) -> str:
         """The text of the loop over all members, a slice of them, all but some, every second, or those named."""

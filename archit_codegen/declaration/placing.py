@@ -8,6 +8,7 @@ from .changes import Arranged, Change, Delta, Inside, Replaced
 from .declaredcalls import originals, rebuilt_text
 from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
 from .expressions import Scope, argument_text, call_text
+from .indexed import over_index
 from .ir import ClassRef, Literal, Node, Site, Value
 
 Sites = Callable[[Site], SiteText | None]
@@ -221,7 +222,8 @@ def _site_edit(
     index = _iterations(site, nodes, text)
     if len(set(index.values())) < len(nodes):
         return None
-    choices = [(tuple(index[ordinal] for ordinal in chosen), alternative) for alternative, chosen in groups.items()]
+    by_round = over_index({alternative: [index[o] for o in chosen] for alternative, chosen in groups.items()})
+    choices = [(tuple(rounds), alternative) for alternative, rounds in by_round.items()]
     return SiteEdit(site, tuple(choices), tuple(sorted(index.values())), count=count)
 
 

@@ -94,14 +94,10 @@ def _collect(
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
     order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
-    done = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else ()
+    parted = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else {}
     for edit in delta.edits:
         check_path(edit.path)
-        if (
-            edit in done
-            or isinstance(edit, Frozen)
-            or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container")
-        ):
+        if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
             continue
         here = f"{relative}.{edit.slot}" if relative else edit.slot
         if edit.path == path and not isinstance(edit, Inside):
@@ -112,7 +108,9 @@ def _collect(
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
             lifted.append((None, Placement(edit.path, edit, None, None)))
         elif isinstance(edit, Inside):
-            for_class, for_owner = split(edit.delta, state.facts.forced, flat=state.facts.flat)
+            for_class, for_owner = parted.get(edit.path) or split(
+                edit.delta, state.facts.forced, flat=state.facts.flat
+            )
             name = None if for_class is None else _child_variant(for_class, edit.path, lifted, state)
             if name is not None:
                 _put(Placement(here, edit, declared, name), above, placements, lifted, state)
@@ -132,22 +130,24 @@ def _collect(
                 _collect(for_owner, below, inside.path, placements, lifted, state)
 
 
-def _in_loops(delta: Delta, relative: str, placements: list[Placement], state: State) -> list[Inside]:
+def _in_loops(
+    delta: Delta, relative: str, placements: list[Placement], state: State
+) -> dict[str, tuple[Delta | None, None]]:
     """Members of a list that differ in values alone which follow their index: there a loop of the owner's says what
-    would else be a class for each of them."""
-    done: list[Inside] = []
+    would else be a class for each of them. What is left to classes, by the paths of the members."""
+    left: dict[str, tuple[Delta | None, None]] = {}
     by_path = replace(state, facts=replace(state.facts, flat=True))
     for group in differ_in_values(delta):
-        if any(split(edit.delta, state.facts.forced, flat=True)[0] is not None for edit in group):
-            continue
+        parts = {edit.path: split(edit.delta, state.facts.forced, flat=True) for edit in group}
         found: list[Placement] = []
         lifted: list[Lifted] = []
         for edit in group:
-            _collect(edit.delta, join(relative, edit.slot), edit.path, found, lifted, by_path)
-        if not lifted and _are_loops(found, state):
+            if (for_owner := parts[edit.path][1]) is not None:
+                _collect(for_owner, join(relative, edit.slot), edit.path, found, lifted, by_path)
+        if found and not lifted and _are_loops(found, state):
             placements += found
-            done += group
-    return done
+            left |= {path: (for_class, None) for path, (for_class, _) in parts.items()}
+    return left
 
 
 def _are_loops(placements: Sequence[Placement], state: State) -> bool:

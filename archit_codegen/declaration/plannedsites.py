@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TypeVar
 
-from .conditions import condition, free_index
+from .conditions import at_index, condition, free_index
 from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, LoopEdit, SiteEdit, SourceEdit
 from .ir import Site
 from .plannedrounds import Unplanned, learnt_order, learnt_test, planned_test
@@ -116,11 +116,11 @@ class _Walker(ast.NodeTransformer):
         return result
 
     def chosen(self, edit: SiteEdit, node: ast.expr) -> ast.expr:
-        choices = list(edit.choices)
-        if not choices[0][0]:
-            return node if self.follows(choices[0][1]) else _made(choices[0][1], node)
+        if not edit.choices[0][0]:
+            return node if self.follows(edit.choices[0][1]) else _made(edit.choices[0][1], node)
         if edit.tests:
             return self.tested(edit, node)
+        choices = [(indices, at_index(one, self.loops[-1].index)) for indices, one in edit.choices]
         everywhere = sum(len(indices) for indices, _ in choices) == len(edit.indices)
         result = _made(choices.pop()[1], node) if everywhere else node
         for indices, alternative in reversed(choices):
@@ -131,7 +131,7 @@ class _Walker(ast.NodeTransformer):
     def tested(self, edit: SiteEdit, node: ast.expr) -> ast.expr:
         result, taken = node, set[int]()
         for test, (indices, alternative) in reversed(list(zip(edit.tests, edit.choices, strict=True))):
-            made = _made(alternative, node)
+            made = _made(at_index(alternative, self.loops[-1].index), node)
             if test:
                 words = learnt_test(test, indices, edit.indices, edit.count, self.loops[-1].index)
                 result = marked_only(ast.IfExp(words, made, result))

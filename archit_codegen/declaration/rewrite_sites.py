@@ -5,7 +5,7 @@ from typing import Any
 
 import libcst as cst
 
-from .conditions import condition, free_index, worded
+from .conditions import at_index, condition, free_index, worded
 from .edits import ORIGINAL, Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SourceEdit
 
 # Where an expression that chooses has to stand in parentheses.
@@ -116,7 +116,7 @@ class SiteRewriter(cst.CSTTransformer):
             return updated if self._renamed(alternative) else _apply(alternative, updated)
         if edit.tests:
             return self._tested(edit, updated)
-        choices = list(edit.choices)
+        choices = [(indices, at_index(one, self._indices[-1])) for indices, one in edit.choices]
         result = updated
         if sum(len(indices) for indices, _ in choices) == len(edit.indices):
             result = _apply(choices.pop()[1], updated)
@@ -128,7 +128,7 @@ class SiteRewriter(cst.CSTTransformer):
     def _tested(self, edit: SiteEdit, updated: cst.BaseExpression) -> cst.BaseExpression:
         result = updated
         for test, (_, alternative) in reversed(list(zip(edit.tests, edit.choices, strict=True))):
-            made = _apply(alternative, updated)
+            made = _apply(at_index(alternative, self._indices[-1]), updated)
             words = worded(test, self._indices[-1], edit.count[0] if edit.count else "") if test else ""
             result = cst.IfExp(test=cst.parse_expression(words), body=made, orelse=result) if words else made
         return result

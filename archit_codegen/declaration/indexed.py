@@ -1,0 +1,51 @@
+"""What a site builds in several rounds of its loop, as one expression over the loop's index. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .edits import INDEX, Alternative, Arguments, Expression
+from .looping import following
+
+Groups = Mapping[Alternative, list[int]]  # the rounds of each alternative
+
+
+def over_index(groups: Groups) -> Groups:
+    """Alternatives that differ in what follows the index as one, in which `INDEX` stands for it."""
+    kinds: dict[object, dict[Alternative, list[int]]] = {}
+    for alternative, rounds in groups.items():
+        kinds.setdefault(_kind(alternative), {})[alternative] = rounds
+    found: dict[Alternative, list[int]] = {}
+    for each in kinds.values():
+        common = _common({k: alternative for alternative, rounds in each.items() for k in rounds})
+        if common is None or len(each) == 1:
+            found |= each
+        else:
+            found[common] = sorted(k for rounds in each.values() for k in rounds)
+    return found
+
+
+def _kind(alternative: Alternative) -> object:
+    match alternative:
+        case Expression(held=held):
+            return held
+        case Arguments(changes=changes):
+            return tuple((key, text is None) for key, text in changes)
+    return alternative
+
+
+def _common(alternatives: Mapping[int, Alternative]) -> Alternative | None:
+    first = next(iter(alternatives.values()))
+    if isinstance(first, Expression):
+        said = {k: one.text for k, one in alternatives.items() if isinstance(one, Expression)}
+        text = following(said, INDEX)
+        return None if text is None else replace(first, text=text)
+    if not isinstance(first, Arguments):
+        return None
+    changes: list[tuple[int | str, str | None]] = []
+    for place, (key, old) in enumerate(first.changes):
+        said = {k: one.changes[place][1] or "" for k, one in alternatives.items() if isinstance(one, Arguments)}
+        text = None if old is None else following(said, INDEX)
+        if text is None and old is not None:
+            return None
+        changes.append((key, text))
+    return Arguments(tuple(changes))
