@@ -41,6 +41,14 @@ ON_META = [
     ("d_fine.DFineModel", "layer_class_changed", REBUILT),
     # Configs of layers, which no call makes, say otherwise whether words are tied: the tensors tell that.
     ("dots3_note.Dots3NoteForConditionalGeneration", "weights_tied", REBUILT),
+    # Layers that are not changed are like several others: of equal lists each stands for the one in its place.
+    ("sapiens2.Sapiens2Backbone", "layer_class_changed", REBUILT),
+    # Copies of the config that the class makes do not say whether words are tied: the tensors do.
+    ("canine.CanineForQuestionAnswering", "weights_tied", REBUILT),
+    # Norms that a helper replaces in a backbone that another helper has built.
+    ("deimv2.Deimv2Model", "buffer_persistence", REBUILT),
+    # Functions of the class itself stand in a table of the module.
+    ("dots3_note.Dots3NoteModel", "buffer_persistence", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
     ("moshi.MoshiForCausalLM", "layer_appended", NOT_NATIVELY),

@@ -109,13 +109,15 @@ class Reader:
             kept = {"persistent": slot not in module._non_persistent_buffers_set}
             described = self.tensor(f"{path}.{slot}", buffer)
             found[f"buffer {slot}"] = TensorFact(described | kept) if described is not None else None
-        for slot, value in vars(module).items():
-            if type(value) in PLAIN and slot not in UNDECLARED:
+        state = vars(module)
+        for slot, value in state.items():
+            if slot in UNDECLARED:  # most are: asked here, and not by calls
+                continue
+            if type(value) in PLAIN:
                 if not is_cache(slot, value):
                     found[slot] = value
             elif is_declared(module, slot, value):
                 found[slot] = self.value(value, ())
-        state = vars(module)
         for kind, label in HOOKS.items():
             hooks = state.get(kind)
             if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook))):
