@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers as tf
-from peft import LoraConfig, inject_adapter_in_model
+from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
 
 import archit_codegen as archit
@@ -232,3 +232,10 @@ class Sized(nn.Linear):
     def __init__(self, rows: int, columns: int, *, name: str) -> None:
         super().__init__(rows, columns, bias=False)
         self.size = len(name)
+
+
+def test_the_model_of_peft_around_a_model_is_not_what_to_compile() -> None:
+    with archit.record():
+        around = get_peft_model(bert(), LoraConfig(r=2, target_modules=["query"]))
+    with pytest.raises(archit.InvalidDeclaration, match=r"It holds a BertForMaskedLM as `base_model\.model`: compile"):
+        archit.compile_model(around, name="tiny_x", suffix="WithX")
