@@ -71,6 +71,11 @@ def test_two_numbers_are_a_rule_beside_a_name_that_holds_the_index() -> None:
     assert "LlamaDecoderLayerWithX" not in text
 
 
+def test_one_of_two_numbers_beside_a_name_that_holds_the_index() -> None:
+    text = check(named_llama(range(4), [2, 2, 5, 2], layers=4), 'f"layers.{i}.mlp.up_proj", 5 if i == 2 else 2)')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
 def test_many_values_without_a_rule_are_listed() -> None:
     text = check(named_llama(range(3), [1, 7, 2], layers=3), 'f"layers.{i}.mlp.up_proj", (1, 7, 2)[i])')
     assert "LlamaDecoderLayerWithX" not in text

@@ -25,6 +25,7 @@ Facts = dict[str, dict[str, object]]
 ClassName = Callable[[nn.Module], str]
 Configs = Mapping[int, PreTrainedConfig]
 
+SHOW_DEVICES = (nn.ParameterDict, nn.ParameterList)  # in what they print of tensors, which are facts anyway
 MANAGED = frozenset(nn.Module().__dict__) | {"_is_full_backward_hook", "_forward_hooks_with_kwargs"}
 STATE = frozenset((
     "name_or_path", "generation_config", "kernel_config", "all_tied_weights_keys", "warnings_issued", "is_quantized",
@@ -122,7 +123,7 @@ class Reader:
             hooks = state.get(kind)
             if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook))):
                 found[label] = named
-        if name.startswith("torch."):
+        if name.startswith("torch.") and not isinstance(module, SHOW_DEVICES):
             found["representation"] = module.extra_repr()
         return found
 
