@@ -97,7 +97,7 @@ def conversions(
     moved = tuple(together(moves, (path for path, _ in named_modules(live))))
     claimed: list[tuple[str, str]] = []
     prefix = live.base_model_prefix
-    prefixes = (prefix, "") if prefix in live._modules else ("", prefix)
+    own, around = (prefix, "") if prefix in live._modules else ("", prefix)
     for path, model in named_modules(live):
         if not isinstance(model, PreTrainedModel):
             continue
@@ -111,9 +111,9 @@ def conversions(
         by_class = found == name and name in emitted
         if by_class or (path and found != live.config.model_type):
             if name in emitted:  # else it is a class of transformers' own, which is imported
-                yield Conversion(emitted[name], found, () if path else moved, *prefixes, lost=lost)
+                yield Conversion(emitted[name], found, () if path else moved, own, around, lost)
         else:
-            yield Conversion(model_type, found, () if path else moved, *prefixes, lost=lost)
+            yield Conversion(model_type, found, () if path else moved, own, around, lost)
 
 
 def _lost(key: str, path: str, delta: Delta, moves: Iterable[Move]) -> tuple[Patterns, ...]:
