@@ -66,9 +66,22 @@ def test_numbers_that_fall_with_the_index() -> None:
     assert "LlamaDecoderLayerWithX" not in text
 
 
-def test_what_follows_nothing_is_a_class_for_each() -> None:
-    text = check(named_llama(range(3), [1, 7, 2], layers=3), '"layers.1.mlp.up_proj", 7)')
-    assert "class LlamaDecoderLayerWithX3" in text and "for i, layer" not in text
+def test_two_numbers_are_a_rule_beside_a_name_that_holds_the_index() -> None:
+    text = check(named_llama(range(2), [5, 8], layers=2), 'f"layers.{i}.mlp.up_proj", 3 * i + 5)')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
+def test_many_values_without_a_rule_are_listed() -> None:
+    text = check(named_llama(range(3), [1, 7, 2], layers=3), 'f"layers.{i}.mlp.up_proj", (1, 7, 2)[i])')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
+def test_two_values_without_a_rule_are_classes() -> None:
+    with archit.record():
+        live = llama(num_hidden_layers=4)
+        for layer, rank in zip(live.model.layers, (3, 5, 5, 3), strict=True):
+            layer.mlp.up_proj = LowRankLinear(8, 12, rank)
+    assert "class LlamaDecoderLayerWithX2" in check(live)
 
 
 def test_two_numbers_are_no_rule() -> None:
@@ -202,3 +215,20 @@ def test_layers_wrapped_where_nothing_counts() -> None:
         for index, layer in enumerate(live.vit.layers):
             live.vit.layers[index] = Around(layer, f"layers.{index}", index + 1)
     check(live, 'Around(ViTLayer(config), f"layers.{i}", i + 1) for i in range(config.num_hidden_layers)')
+
+
+def test_expressions_named_by_hand() -> None:
+    live = llama(num_hidden_layers=3)
+    for index, layer in enumerate(live.model.layers):
+        name, inner = f"layers.{index}", layer.mlp.up_proj
+        layer.mlp.up_proj = Sized(inner.in_features, inner.out_features, name=name)
+        archit.initialiser(layer.mlp.up_proj, f'Sized(config.hidden_size, config.intermediate_size, name="{name}")')
+    check(live, 'layer.mlp.up_proj = Sized(config.hidden_size, config.intermediate_size, name=f"layers.{i}")')
+
+
+class Sized(nn.Linear):
+    """A linear map that forgets what it is told."""
+
+    def __init__(self, rows: int, columns: int, *, name: str) -> None:
+        super().__init__(rows, columns, bias=False)
+        self.size = len(name)

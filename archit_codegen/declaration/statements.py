@@ -105,12 +105,18 @@ def _set(relative: str, text: str) -> SourceEdit:
 
 
 def _with_originals(placement: Placement, scope: Scope, sites: Sites) -> Scope:
-    """The declared call's arguments, as far as their expressions hold here too."""
+    """The declared call's arguments: their expressions as far as they hold here too, else the attributes of the
+    declared module that keep them."""
     node = placement.declared
-    if node is None or node.built is None or node.built.site is None:
+    if node is None or node.built is None:
         return scope
-    found = originals(node, sites(node.built.site))
-    kept = {name: (value, text) for name, (value, text) in found.items() if _holds_here(value, text, scope)}
+    held, kept = dict(node.attributes), dict[str, tuple[Value, str]]()
+    if isinstance(placement.change, Replaced):
+        given = {argument.name: argument.value for argument in node.built.arguments}
+        kept = {name: (value, f"{ORIGINAL}.{name}") for name, value in given.items() if held.get(name) == value}
+    if node.built.site is not None:
+        found = originals(node, sites(node.built.site))
+        kept |= {name: (value, text) for name, (value, text) in found.items() if _holds_here(value, text, scope)}
     return replace(scope, originals=kept)
 
 
