@@ -125,7 +125,7 @@ class Emitter:
             remarks=explained(markers),
             copy=copy,
             postponed=self._postponed(ordered),
-            conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves)),
+            conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves, self.delta)),
             modular=tuple(self._modular(ordered, texts, bindings)) if self.options.vendor == "modular" else (),
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
