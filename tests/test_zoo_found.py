@@ -25,6 +25,10 @@ SMALL = [
     # Hidden buffers that a module without tensors of its own fills, which transformers passes over in custom code.
     ("falcon_h1.FalconH1Model", "class_patched", REBUILT),
     ("falcon_h1.FalconH1ForCausalLM", "all_frozen_but_norms", REBUILT),
+    # A new name looks like one that the declared class renames.
+    ("inkling2.Inkling2TextModel", "linear_to_sequential", REBUILT),
+    # One of two weights that are saved as one is computed now.
+    ("molmo2.Molmo2ForConditionalGeneration", "weight_norm", REBUILT),
     # The native class appends to a list in its config while it builds.
     ("levit.LevitModel", "last_layer_wrapped", NOT_NATIVELY),
 ]

@@ -13,6 +13,7 @@ from .ir import ClassRef, Literal, Node, Site, Value
 
 Sites = Callable[[Site], SiteText | None]
 Placed = tuple[ClassRef | None, SourceEdit]
+MOST = 32  # so many alternatives are one expression: each stands inside of the one before, which Python ends at 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +224,8 @@ def _site_edit(
     if len(set(index.values())) < len(nodes):
         return None
     by_round = over_index({alternative: [index[o] for o in chosen] for alternative, chosen in groups.items()})
+    if len(by_round) > MOST:
+        return None
     choices = [(tuple(rounds), alternative) for alternative, rounds in by_round.items()]
     return SiteEdit(site, tuple(choices), tuple(sorted(index.values())), count=count)
 
