@@ -20,7 +20,7 @@ BOOKKEEPING = {
     "all_tied_weights_keys", "_tied_weights_keys", "_keep_in_fp32_modules", "_keep_in_fp32_modules_strict",
     "_no_split_modules", "_tp_plan", "_ep_plan", "_pp_plan", "_fsdp_plan", "name_or_path", "warnings_issued",
     "loss_type", "_use_kernels", "_weight_conversions", "_keys_to_ignore_on_save", "_keys_to_ignore_on_load_missing",
-    "_keys_to_ignore_on_load_unexpected", "_dtype_plan", "_require_grads_hook", "_require_grads_hooks",
+    "_keys_to_ignore_on_load_unexpected", "_dtype_plan",
 }  # fmt: skip
 CONFIG = PreTrainedConfig
 # Ties are judged by the identity of the tensors, not by what the config says of them.

@@ -11,7 +11,8 @@ from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from torch import nn
 
 import archit_codegen as archit
-from tests.small import bert, check, compiled, llama
+from tests.judge import judge
+from tests.small import bert, check, compiled, inputs_of, llama, said
 
 ATTENTION = ["q_proj", "v_proj"]
 
@@ -80,13 +81,21 @@ def test_methods(config: Callable[[], peft.PeftConfig], kept: str) -> None:
     check(live, kept, saved=False)
 
 
+def with_another_head() -> nn.Module:
+    live = llama()
+    live.lm_head = nn.Linear(8, 23)
+    return live
+
+
 def test_a_model_set_up_for_checkpointing() -> None:
     """The hook that transformers puts on the embeddings for it is no part of what a class declares."""
-    live = llama()
+    live = with_another_head()
     live.gradient_checkpointing_enable()
-    live.lm_head = nn.Linear(8, 23)
     assert live.model.embed_tokens._forward_hooks
-    check(live, "self.lm_head = nn.Linear(config.hidden_size, config.vocab_size)")
+    package = compiled(live)
+    said(package.files, "self.lm_head = nn.Linear(config.hidden_size, config.vocab_size)")
+    untouched = with_another_head()
+    judge(untouched, package, inputs_of(untouched))
 
 
 def test_the_model_of_peft_around_a_model_is_not_what_to_compile() -> None:
