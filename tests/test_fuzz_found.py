@@ -23,9 +23,6 @@ REFUSED_ONCE: list[tuple[str, list[tuple[str, int]]]] = [
     ("gemma2.Gemma2Model", [("forward_calls_class", 0), ("all_layer_classes_changed", 2)]),
     # A bias that is saved as one with two others is gone.
     ("qianfan_ocr.QianfanOCRForConditionalGeneration", [("growing_through_the_layers", 2)]),
-        "bart.BartModel",
-        [("layer_class_changed", 6), ("layer_duplicated", 2), ("linear_swapped", 8), ("layer_class_changed", 4)],
-    ),
     # The model was run before a layer was put in, which has none of the hooks that hidden states are taken by.
     ("mt5.MT5Stack", [("linear_swapped", 8), ("layer_of_a_subclass", 2)]),
 ]
