@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from torch import nn
@@ -187,8 +188,8 @@ class Emitter:
     def facts(self, names: UsedNames, initialised: Initialised, wanted: frozenset[ClassRef]) -> Facts:
         return Facts(
             site_text=site_text,
-            lineage=self.bench.lineage,
-            holds=self.bench.holds,
+            lineage=cache(self.bench.lineage),  # asked of every layer, and nothing is built while one plan is made
+            holds=cache(self.bench.holds),
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
