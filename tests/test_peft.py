@@ -21,7 +21,7 @@ def adapted() -> nn.Module:
     live = bert()
     with archit.record():
         inject_adapter_in_model(LoraConfig(r=2, target_modules=["query", "value"]), live)
-    return live
+    return live.eval()
 
 
 def test_adapters_of_peft(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_methods(config: Callable[[], peft.PeftConfig], kept: str) -> None:
 def with_another_head() -> nn.Module:
     live = llama()
     live.lm_head = nn.Linear(8, 23)
-    return live
+    return live.eval()
 
 
 def test_a_model_set_up_for_checkpointing() -> None:
