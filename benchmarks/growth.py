@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ DEPTHS = (4, 8, 16, 32, 64, 128, 256, 512)
 CHANGED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 PARAMETERS = (1e7, 1e8, 1e9, 1e10, 1e11, 1.7e12)
 DEEPEST = 512
-ROUNDS, ROUNDS_OF_MANY, MANY = 5, 1, 64
+ROUNDS, ROUNDS_OF_APART = 7, 1
 Point = dict[str, float]
 
 
@@ -60,16 +60,15 @@ SERIES: dict[str, tuple[Sequence[float], Callable[[Any], nn.Module]]] = {
 """What is varied, and the model for each of its values."""
 
 
-def point(live: nn.Module, rounds: int) -> Point:
+def point(live: nn.Module) -> Point:
     """Processor seconds beyond those of building the model once, without and with validation."""
     cls = type(live)
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "build": lambda: built(cls, live.config),
         "plain": lambda: compile_model(live, name=NAME, suffix=SUFFIX, validation=False),
         "proved": lambda: compile_model(live, name=NAME, suffix=SUFFIX),
     }
-    # The least of each: points are not measured in turns, and whatever else the machine does only adds.
-    taken = {name: min(times) for name, times in in_turns(works, rounds, forget_texts).items()}
+    taken = {name: found[0] for name, found in in_turns(works, 1, forget_texts).items()}
     return {name: taken[name] - taken["build"] for name in ("plain", "proved")}
 
 
@@ -98,18 +97,34 @@ def _summary(points: Mapping[float, float]) -> dict[str, Any]:
     }
 
 
-def measured(name: str) -> Iterator[tuple[float, Point]]:
+def measured(name: str) -> dict[float, Point]:
+    """The points of a series, each as a multiple of what a round takes in the middle.
+
+    In each round there is one measurement of each point, so that the machine's mood, which changes from one minute to
+    the next, is that of them all; and a round in which it changed is one of many.
+    """
     values, make = SERIES[name]
-    point(make(values[0]), 1)  # source files are read, not counted
-    for value in values:
-        yield value, point(make(value), ROUNDS_OF_MANY if name == "changed apart" and value >= MANY else ROUNDS)
+    models = {value: make(value) for value in values}
+    point(models[values[0]])  # source files are read, not counted
+    rounds = [_round(name, models) for _ in range(ROUNDS_OF_APART if name == "changed apart" else ROUNDS)]
+    return {
+        value: {kind: statistics.median(found[value][kind] for found in rounds) for kind in ("plain", "proved")}
+        for value in values
+    }
+
+
+def _round(name: str, models: Mapping[float, nn.Module]) -> dict[float, Point]:
+    taken = {value: point(live) for value, live in models.items()}
+    middle = {kind: statistics.median(found[kind] for found in taken.values()) for kind in ("plain", "proved")}
+    print(
+        name,
+        *(f"{value:g}: {found['plain']:.3f} {found['proved']:.3f}," for value, found in taken.items()),
+        flush=True,
+    )
+    return {value: {kind: found[kind] / middle[kind] for kind in middle} for value, found in taken.items()}
 
 
 def measure(names: Sequence[str] = tuple(SERIES)) -> None:
     for name in names:
-        points: dict[float, Point] = {}
-        for value, found in measured(name):
-            points[value] = found
-            print(f"{name:16} {value:12g} {found['plain']:8.3f} {found['proved']:8.3f}", flush=True)
-            if len(points) > 1:
-                results.keep(SECTION, {**results.read().get(SECTION, {}), name: summary(points)})
+        found = summary(measured(name))
+        results.keep(SECTION, {**results.read().get(SECTION, {}), name: found})

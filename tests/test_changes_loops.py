@@ -1,15 +1,12 @@
 """Layers that differ in what follows their index: changed in a loop, where else each would need a class of its own."""
 
-from pathlib import Path
-
 import pytest
 import torch
 import transformers as tf
-from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 import archit_codegen as archit
-from tests.small import bert, check, compiled, llama, said, small, vit
+from tests.small import check, llama, said, small, vit
 from tests.user_modules import LowRankLinear
 
 
@@ -66,9 +63,27 @@ def test_numbers_that_fall_with_the_index() -> None:
     assert "LlamaDecoderLayerWithX" not in text
 
 
-def test_what_follows_nothing_is_a_class_for_each() -> None:
-    text = check(named_llama(range(3), [1, 7, 2], layers=3), '"layers.1.mlp.up_proj", 7)')
-    assert "class LlamaDecoderLayerWithX3" in text and "for i, layer" not in text
+def test_two_numbers_are_a_rule_beside_a_name_that_holds_the_index() -> None:
+    text = check(named_llama(range(2), [5, 8], layers=2), 'f"layers.{i}.mlp.up_proj", 3 * i + 5)')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
+def test_one_of_two_numbers_beside_a_name_that_holds_the_index() -> None:
+    text = check(named_llama(range(4), [2, 2, 5, 2], layers=4), 'f"layers.{i}.mlp.up_proj", 5 if i == 2 else 2)')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
+def test_many_values_without_a_rule_are_listed() -> None:
+    text = check(named_llama(range(3), [1, 7, 2], layers=3), 'f"layers.{i}.mlp.up_proj", (1, 7, 2)[i])')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
+def test_two_values_without_a_rule_are_classes() -> None:
+    with archit.record():
+        live = llama(num_hidden_layers=4)
+        for layer, rank in zip(live.model.layers, (3, 5, 5, 3), strict=True):
+            layer.mlp.up_proj = LowRankLinear(8, 12, rank)
+    assert "class LlamaDecoderLayerWithX2" in check(live)
 
 
 def test_two_numbers_are_no_rule() -> None:
@@ -129,46 +144,6 @@ def test_statements_on_each_member_are_a_loop() -> None:
     said(package.files, "for block in self.maps: nn.utils.parametrizations.weight_norm(block)")
 
 
-def adapted() -> nn.Module:
-    live = bert()
-    with archit.record():
-        inject_adapter_in_model(LoraConfig(r=2, target_modules=["query", "value"]), live)
-    return live
-
-
-def test_adapters_of_peft(tmp_path: Path) -> None:
-    """PEFT gives each layer the path at which it stands, and keeps it."""
-    live = adapted()
-    text = check(
-        live,
-        "for i, layer in enumerate(self.layer): layer.attention.self.query = Linear(layer.attention.self.query,",
-        'target_name=f"bert.encoder.layer.{i}.attention.self.query"',
-        'target_name=f"bert.encoder.layer.{i}.attention.self.value"',
-        r'r"^bert\.(encoder\.layer\.\d+\.attention\.self\.query)\.(?=(?:weight|bias)(?![^.]))"',
-        saved=False,  # transformers gives every weight that it loads gradients again
-    )
-    assert "BertLayerWithX" not in text and text.count("WeightRenaming(") == 2
-    torch.manual_seed(3)
-    declared = tf.BertForMaskedLM(live.config)
-    declared.save_pretrained(tmp_path)
-    package = compiled(live)
-    root = getattr(package.load(), package.root_class)
-    loaded, report = root.from_pretrained(tmp_path, output_loading_info=True)
-    assert all("lora_" in key for key in report["missing_keys"]) and not report["unexpected_keys"]
-    here = loaded.state_dict()
-    for name, weight in declared.state_dict().items():
-        assert torch.equal(here.get(name, here.get(with_base(name))), weight), name
-    loaded.save_pretrained(tmp_path / "again")
-    again, report = root.from_pretrained(tmp_path / "again", output_loading_info=True)
-    assert not any(report.values())
-    assert [key for key, weight in here.items() if not torch.equal(weight, again.state_dict()[key])] == []
-
-
-def with_base(name: str) -> str:
-    module, _, last = name.rpartition(".")
-    return f"{module}.base_layer.{last}"
-
-
 class Around(nn.Module):
     """Holds a layer, and knows which it is."""
 
@@ -202,3 +177,20 @@ def test_layers_wrapped_where_nothing_counts() -> None:
         for index, layer in enumerate(live.vit.layers):
             live.vit.layers[index] = Around(layer, f"layers.{index}", index + 1)
     check(live, 'Around(ViTLayer(config), f"layers.{i}", i + 1) for i in range(config.num_hidden_layers)')
+
+
+def test_expressions_named_by_hand() -> None:
+    live = llama(num_hidden_layers=3)
+    for index, layer in enumerate(live.model.layers):
+        name, inner = f"layers.{index}", layer.mlp.up_proj
+        layer.mlp.up_proj = Sized(inner.in_features, inner.out_features, name=name)
+        archit.initialiser(layer.mlp.up_proj, f'Sized(config.hidden_size, config.intermediate_size, name="{name}")')
+    check(live, 'layer.mlp.up_proj = Sized(config.hidden_size, config.intermediate_size, name=f"layers.{i}")')
+
+
+class Sized(nn.Linear):
+    """A linear map that forgets what it is told."""
+
+    def __init__(self, rows: int, columns: int, *, name: str) -> None:
+        super().__init__(rows, columns, bias=False)
+        self.size = len(name)

@@ -12,6 +12,7 @@ from torch import nn
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaMLP
 
 import archit_codegen as archit
+from archit_codegen.declaration.conversions import IN_PART, Conversion
 from tests.models import decoder_config
 from tests.ship.changed import Adapter
 
@@ -44,6 +45,15 @@ def test_a_model_without_conversions_registers_nothing() -> None:
     live = tf.LlamaForCausalLM(decoder_config(tf.LlamaConfig))
     live.model.norm = nn.LayerNorm(16)
     assert "conversion_mapping" not in text(live, "llama_plain")
+
+
+def test_conversions_that_would_lose_weights_are_left_out() -> None:
+    found = Conversion("tiny_x", "phi3", (), "model", "", lost=(("qkv_proj",),))
+    assert found.statement() == (
+        f"{IN_PART}\nregister_checkpoint_conversion_mapping("
+        '"tiny_x", [each for each in get_checkpoint_conversion_mapping("phi3") '
+        'if each.source_patterns != ["qkv_proj"]], overwrite=True)\n'
+    )
 
 
 def llama_config() -> tf.LlamaConfig:

@@ -21,6 +21,10 @@ FOUND: list[tuple[str, list[tuple[str, int]]]] = [
 REFUSED_ONCE: list[tuple[str, list[tuple[str, int]]]] = [
     # The base class of a user's class is another one now, and stands in the file of the root, which comes last.
     ("gemma2.Gemma2Model", [("forward_calls_class", 0), ("all_layer_classes_changed", 2)]),
+    # A bias that is saved as one with two others is gone.
+    ("qianfan_ocr.QianfanOCRForConditionalGeneration", [("growing_through_the_layers", 2)]),
+    # The model was run before a layer was put in, which has none of the hooks that hidden states are taken by.
+    ("mt5.MT5Stack", [("linear_swapped", 8), ("layer_of_a_subclass", 2)]),
 ]
 SEED, SEQUENCES = 1, 5
 SMALL = ["bert.BertForMaskedLM", "gpt2.GPT2Model", "llama.LlamaForCausalLM", "t5.T5Model", "vit.ViTModel"]

@@ -91,6 +91,14 @@ class Taken(Root):
         self.layers = nn.ModuleList([Block(i) for _ in range(6)])
 
 
+class Deep(Root):
+    """More members than an expression can tell apart: each choice would stand inside of the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([Block() for index in range(40)])
+
+
 def halved(self, x):
     return self.linear(x) / 2
 
@@ -106,6 +114,17 @@ def test_a_patched_member_stays_where_it_is(root: Callable[[], nn.Module], index
         name for name, module in built.layers.named_children() if "/ 2" in code_of(package, type(module).__name__)
     ]
     assert named == [str(index)]
+
+
+def test_many_members_that_all_differ_are_no_chain_of_conditions() -> None:
+    live = Deep().eval()
+    for index, member in enumerate(live.layers):
+        member.linear = nn.LayerNorm(4, eps=1 / (index + 3))
+    package = archit.compile_model(live, name="iterations", suffix="New")
+    built = getattr(package.load(), package.root_class)()
+    assert [member.linear.eps for member in built.layers] == [member.linear.eps for member in live.layers]
+    text = "\n".join(package.files.values())
+    assert "for i, layer in enumerate(self.layers):" in text and " if index == " not in text
 
 
 def code_of(package: archit.Package, name: str) -> str:

@@ -9,8 +9,11 @@ from transformers import AutoConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils import logging
 
+from archit_codegen import record
 from archit_codegen.declaration.loading import isolated_registries, load_package, unload_package
 from tests.hand_written import EPS, check, package, with_eps
+from tests.small import compiled, inputs_of, llama, plain_values
+from tests.user_modules import QuietLlamaLayer
 
 
 def test_nothing_is_left_behind():
@@ -47,3 +50,17 @@ def test_two_versions_live_in_one_process():
         AutoConfig.for_model("tiny")
     for loaded in (first, second):
         unload_package(loaded)
+
+
+def test_a_layer_put_in_after_a_run_gives_its_hidden_state():
+    """transformers has put its hooks on the layers that were there."""
+    live = llama()
+    live(**inputs_of(live), output_hidden_states=True)
+    with record():
+        live.model.layers[1] = QuietLlamaLayer(live.config, 1).eval()
+    hooks = [len(layer._forward_hooks) for layer in live.model.layers]
+    package = compiled(live)
+    assert [len(layer._forward_hooks) for layer in live.model.layers] == hooks == [1, 0, 1]
+    root = getattr(package.load(), package.root_class)
+    built = root(root.config_class(**plain_values(live.config))).eval()
+    assert len(built(**inputs_of(live), output_hidden_states=True).hidden_states) == 4

@@ -25,6 +25,10 @@ SMALL = [
     # Hidden buffers that a module without tensors of its own fills, which transformers passes over in custom code.
     ("falcon_h1.FalconH1Model", "class_patched", REBUILT),
     ("falcon_h1.FalconH1ForCausalLM", "all_frozen_but_norms", REBUILT),
+    # A new name looks like one that the declared class renames.
+    ("inkling2.Inkling2TextModel", "linear_to_sequential", REBUILT),
+    # One of two weights that are saved as one is computed now.
+    ("molmo2.Molmo2ForConditionalGeneration", "weight_norm", REBUILT),
     # The native class appends to a list in its config while it builds.
     ("levit.LevitModel", "last_layer_wrapped", NOT_NATIVELY),
 ]
@@ -41,6 +45,18 @@ ON_META = [
     ("d_fine.DFineModel", "layer_class_changed", REBUILT),
     # Configs of layers, which no call makes, say otherwise whether words are tied: the tensors tell that.
     ("dots3_note.Dots3NoteForConditionalGeneration", "weights_tied", REBUILT),
+    # Layers that are not changed are like several others: of equal lists each stands for the one in its place.
+    ("sapiens2.Sapiens2Backbone", "layer_class_changed", REBUILT),
+    # Copies of the config that the class makes do not say whether words are tied: the tensors do.
+    ("canine.CanineForQuestionAnswering", "weights_tied", REBUILT),
+    # Layers keep copies of the config that a property of it makes, which still have the vocabulary that it had.
+    ("dots3_note.Dots3NoteTextModel", "token_embeddings_resized", REBUILT),
+    # Children are named by numbers, in a class that has no index.
+    ("maskformer.MaskFormerModel", "norms_in_double", REBUILT),
+    # Norms that a helper replaces in a backbone that another helper has built.
+    ("deimv2.Deimv2Model", "buffer_persistence", REBUILT),
+    # Functions of the class itself stand in a table of the module.
+    ("dots3_note.Dots3NoteModel", "buffer_persistence", REBUILT),
     # A config of the native class that is read again has another value.
     ("moshi.MoshiModel", "linear_swapped", NOT_NATIVELY),
     ("moshi.MoshiForCausalLM", "layer_appended", NOT_NATIVELY),

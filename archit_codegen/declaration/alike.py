@@ -6,10 +6,12 @@ from functools import cache
 from typing import Any
 
 from .changes import Delta, Inside
-from .ir import CodeRef, Literal, ModuleRef, Node, TensorFact
+from .ir import Argument, ClassRef, CodeRef, ConfigRef, Construction, Literal, TensorFact
 
-Shape = object  # hashable: what a change is, without its literals
-APART = frozenset({"path", "reference", "live", "built", "text", "learnt", "members", "key"})
+Shape = Any  # hashable: what a change is, without its literals
+PLAIN = frozenset({str, int, bool, type(None), ClassRef, CodeRef, ConfigRef})
+APART = frozenset({"path", "reference", "live", "built", "key"})
+ORIGINS = frozenset({"text", "learnt", "members"})  # of an argument: where its value comes from
 
 
 def differ_in_values(delta: Delta) -> Iterator[list[Inside]]:
@@ -24,29 +26,30 @@ def differ_in_values(delta: Delta) -> Iterator[list[Inside]]:
             yield [edit for edit, _ in group]
 
 
-def _shape(item: object, literals: list[str]) -> Shape:
-    match item:
-        case Literal(text=text):
-            literals.append(text)
-            return Literal
-        case Delta():
-            shapes = [(edit.slot, _shape(edit, literals)) for edit in item.edits]
-            if all(isinstance(edit, Inside) and edit.slot.isdigit() for edit in item.edits):
-                # A list within, however long: its own members differ, if at all, in values.
-                return item.reference.cls, frozenset(shape for _, shape in shapes)
-            return item.reference.cls, tuple(shapes)
-        case CodeRef() | None | str() | int():
-            return item
-        case ModuleRef() | Node():
-            return type(item)
-        case TensorFact():
-            return item.shape, item.dtype, item.kind, item.persistent
-        case tuple():
-            return tuple(_shape(part, literals) for part in item)
+def _shape(item: Any, literals: list[str]) -> Shape:
     kind: Any = type(item)
-    return kind, tuple(_shape(getattr(item, name), literals) for name in _told(kind))
+    if kind is Literal:
+        literals.append(item.text)
+        return Literal
+    if kind in PLAIN:
+        return item
+    if kind is tuple:
+        return tuple([_shape(part, literals) for part in item])
+    if kind is Delta:
+        shapes = [(edit.slot, _shape(edit, literals)) for edit in item.edits]
+        if all(type(edit) is Inside and edit.slot.isdigit() for edit in item.edits):
+            # A list within, however long: its own members differ, if at all, in values.
+            return item.reference.cls, frozenset(shape for _, shape in shapes)
+        return item.reference.cls, tuple(shapes)
+    if kind is Construction and item.text is not None:
+        literals.append(item.text)
+        return kind, item.cls
+    if kind is TensorFact:
+        return item.shape, item.dtype, item.kind, item.persistent
+    return kind, tuple([_shape(getattr(item, name), literals) for name in _told(kind)])
 
 
 @cache
 def _told(cls: Any) -> Sequence[str]:
-    return [field.name for field in fields(cls) if field.name not in APART]
+    apart = APART | ORIGINS if cls is Argument else APART
+    return [field.name for field in fields(cls) if field.name not in apart]

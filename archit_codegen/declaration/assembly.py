@@ -4,6 +4,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import transformers
@@ -22,7 +23,7 @@ from .style import LINE_LENGTH, format_text
 from .usercode import UserCode, collect
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parts:
     """What the files of a package are made of; ``texts`` are those of ``classes``, the root last."""
 
@@ -78,9 +79,13 @@ class Parts:
 
     def uses(self, name: str) -> bool:
         """Whether the modelling file reads a global name."""
-        return any(name in free_globals(text) for text in (*self.texts, *self.statements.values()))
+        return name in self._used
 
-    @property
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        return frozenset().union(*map(free_globals, (*self.texts, *self.statements.values())))
+
+    @cached_property
     def statements(self) -> dict[str, str]:
         """What stands before the classes by its name, as far as they, or others of these, use it."""
         used: set[str] = set()

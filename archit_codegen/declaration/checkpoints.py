@@ -11,6 +11,7 @@ from .conversions import Conversion, Move, together
 from .edits import ClassAttribute, Plan
 from .ir import Node
 from .literal import write_literal
+from .lossy import Patterns, lossy
 from .walking import named_modules
 
 
@@ -83,7 +84,7 @@ def has_weights(node: Node) -> bool:
 
 
 def conversions(
-    live: nn.Module, model_type: str, emitted: Mapping[str, str], moves: Iterable[Move]
+    live: nn.Module, model_type: str, emitted: Mapping[str, str], moves: Iterable[Move], delta: Delta
 ) -> Iterator[Conversion]:
     """What has to be registered so that checkpoints of the declared class can be read.
 
@@ -92,10 +93,11 @@ def conversions(
     """
     if not isinstance(live, PreTrainedModel):
         return
-    moved = tuple(together(tuple(moves), (path for path, _ in named_modules(live))))
+    moves = tuple(moves)
+    moved = tuple(together(moves, (path for path, _ in named_modules(live))))
     claimed: list[tuple[str, str]] = []
     prefix = live.base_model_prefix
-    prefixes = (prefix, "") if prefix in live._modules else ("", prefix)
+    own, around = (prefix, "") if prefix in live._modules else ("", prefix)
     for path, model in named_modules(live):
         if not isinstance(model, PreTrainedModel):
             continue
@@ -105,12 +107,22 @@ def conversions(
             continue
         if found is not None:
             claimed.append((found, path))
+        lost = () if found is None else _lost(found, path, delta, moves)
         by_class = found == name and name in emitted
         if by_class or (path and found != live.config.model_type):
             if name in emitted:  # else it is a class of transformers' own, which is imported
-                yield Conversion(emitted[name], found, () if path else moved, *prefixes)
+                yield Conversion(emitted[name], found, () if path else moved, own, around, lost)
         else:
-            yield Conversion(model_type, found, () if path else moved, *prefixes)
+            yield Conversion(model_type, found, () if path else moved, own, around, lost)
+
+
+def _lost(key: str, path: str, delta: Delta, moves: Iterable[Move]) -> tuple[Patterns, ...]:
+    """What would lose weights of the model at a path."""
+    apart = [f"{move.path}.{move.inner}." for move in moves]
+    start = f"{path}." if path else ""
+    here = [prefix.removeprefix(start) for prefix in apart if prefix.startswith(start)]
+    declared, changed = (_at(node, path) if path else node for node in (delta.reference, delta.live))
+    return lossy(key, declared, changed, here)
 
 
 def _known(key: str | None) -> bool:
@@ -124,10 +136,10 @@ def _below(claim: tuple[str, str], claimed: Iterable[tuple[str, str]]) -> bool:
 
 
 def conversion_statements(
-    live: nn.Module, model_type: str, emitted: Mapping[str, str] | None, moves: Iterable[Move]
+    live: nn.Module, model_type: str, emitted: Mapping[str, str] | None, moves: Iterable[Move], delta: Delta
 ) -> Iterator[str]:
     """Statements by which checkpoints of the declared class can be read; none without a config of transformers."""
-    for found in conversions(live, model_type, emitted, moves) if emitted is not None else ():
+    for found in conversions(live, model_type, emitted, moves, delta) if emitted is not None else ():
         known = found.understood()
         if known.moves or known.declared is not None:
             yield known.statement()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from transformers.core_model_loading import WeightRenaming
 
+from .literal import write_literal
+
 IMPORTS = (
     "from transformers.conversion_mapping import get_checkpoint_conversion_mapping",
     "from transformers.conversion_mapping import register_checkpoint_conversion_mapping",
@@ -16,6 +18,7 @@ IMPORTS = (
 # to save it: what is saved has the names of the new class, since its Trainer reads checkpoints as they are.
 ONE_WAY = "(?!)"
 ANY = "*"
+IN_PART = "# What would not come back as it was saved is not converted: some of its weights are others here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,27 @@ class Conversion:
     moves: tuple[Move, ...]
     prefix: str  # of the base model in the names of the declared class, or "" where the root is that model
     base_prefix: str  # what heads on the root put before its names, or ""
+    lost: tuple[tuple[str, ...], ...] = ()  # source patterns of conversions that would lose weights, and are left out
 
     def statement(self) -> str:
         """The statement that registers it; checkpoints are read, and written, as the declared class does."""
         texts = [(_list(sources), f'r"{target}"') for sources, target in map(self._renaming, self.moves)]
         entries = [f"WeightRenaming({sources}, {target})" for sources, target in texts]
-        native = "" if self.declared is None else f'get_checkpoint_conversion_mapping("{self.declared}")'
+        native = "" if self.declared is None else self._native()
         if native and entries:
             entries.insert(0, f"*{native}")
         mapping = native if native and not self.moves else f"[{', '.join(entries)}]"
-        return f'register_checkpoint_conversion_mapping("{self.key}", {mapping}, overwrite=True)\n'
+        remark = f"{IN_PART}\n" if self.lost else ""
+        return f'{remark}register_checkpoint_conversion_mapping("{self.key}", {mapping}, overwrite=True)\n'
+
+    def _native(self) -> str:
+        """The declared one's, but for those that would lose weights."""
+        native = f'get_checkpoint_conversion_mapping("{self.declared}")'
+        if not self.lost:
+            return native
+        patterns = [write_literal(list(each)) for each in self.lost]
+        test = f"!= {patterns[0]}" if len(patterns) == 1 else f"not in [{', '.join(patterns)}]"
+        return f"[each for each in {native} if each.source_patterns {test}]"
 
     def _renaming(self, move: Move) -> tuple[list[str], str]:
         """Patterns of the names in checkpoints of the model, its base and models on it; the name here.

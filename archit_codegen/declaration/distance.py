@@ -77,7 +77,8 @@ def _by_build(declared: Sequence[Node]) -> dict[tuple[Site, int], int]:
 
 
 def _one_by_one(declared: Sequence[Node], live: Sequence[Node], telling: Sequence[Feature]) -> list[int | None]:
-    """The declared member that each live one is for certain; of several, the next after that of its neighbour."""
+    """The declared member that each live one is for certain; of several the one in its place, where no members were
+    dropped or added, else the next after that of its neighbour."""
     found: list[int | None] = []
     last = -1
     told: dict[tuple[object, ...], list[int]] = {}
@@ -85,13 +86,14 @@ def _one_by_one(declared: Sequence[Node], live: Sequence[Node], telling: Sequenc
     for index, member in enumerate(declared):
         told.setdefault(_told(member, telling, classes), []).append(index)
     by_build = _by_build(declared)
-    for node in live:
+    for place, node in enumerate(live):
         if telling:
             fitting = told.get(_told(node, telling, classes), [])
         else:
             built = node.built and node.built.site and by_build.get((node.built.site, node.built.ordinal))
             fitting = [built] if isinstance(built, int) else []
         match = next((index for index in fitting if index > last), fitting[0] if fitting else None)
+        match = place if len(live) == len(declared) and place in fitting else match
         last = last if match is None else match
         found.append(match)
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from torch import nn
@@ -124,7 +125,7 @@ class Emitter:
             remarks=explained(markers),
             copy=copy,
             postponed=self._postponed(ordered),
-            conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves)),
+            conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves, self.delta)),
             modular=tuple(self._modular(ordered, texts, bindings)) if self.options.vendor == "modular" else (),
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
@@ -187,11 +188,12 @@ class Emitter:
     def facts(self, names: UsedNames, initialised: Initialised, wanted: frozenset[ClassRef]) -> Facts:
         return Facts(
             site_text=site_text,
-            lineage=self.bench.lineage,
-            holds=self.bench.holds,
+            lineage=cache(self.bench.lineage),  # asked of every layer, and nothing is built while one plan is made
+            holds=cache(self.bench.holds),
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
+            indexed=lambda cls: hasattr(self.bench.classes[cls], "__getitem__"),
             forced=wanted,
             restores=initialised.restores,
             guards=initialised.guards,

@@ -71,8 +71,12 @@ class Forms:
     def __init__(self) -> None:
         self._numbers: dict[object, int] = {}
 
-    def of(self, face: Face, children: tuple[tuple[str, Node | None], ...]) -> int:
-        number = self._numbers.setdefault(face, len(self._numbers))
+    def number(self, face: Face) -> int:
+        """That of a module alone."""
+        return self._numbers.setdefault(face, len(self._numbers))
+
+    def of(self, number: int, children: tuple[tuple[str, Node | None], ...]) -> int:
+        """That of a module with its children."""
         if not children:
             return number
         below = tuple([(name, None if child is None else child.form) for name, child in children])
@@ -93,11 +97,14 @@ def plain_state(module: nn.Module, undeclared: frozenset[str], told: frozenset[s
     if any(map(state.get, told)):
         return None
     key: list[object] = [type(module)]
-    for name in state:
+    for name, value in state.items():
         if name not in undeclared:
-            if (plain := _plain(state[name])) is None:
+            if type(value) in PLAIN:
+                key += (name, type(value), value)
+            elif (plain := _plain(value)) is not None:
+                key += (name, *plain)
+            else:
                 return None
-            key += (name, plain)
     for name, tensor in module._parameters.items():
         key.append((name, _tensor(tensor)))
     if module._buffers:

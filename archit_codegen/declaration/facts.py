@@ -25,10 +25,12 @@ Facts = dict[str, dict[str, object]]
 ClassName = Callable[[nn.Module], str]
 Configs = Mapping[int, PreTrainedConfig]
 
+SHOW_DEVICES = (nn.ParameterDict, nn.ParameterList)  # in what they print of tensors, which are facts anyway
 MANAGED = frozenset(nn.Module().__dict__) | {"_is_full_backward_hook", "_forward_hooks_with_kwargs"}
 STATE = frozenset((
     "name_or_path", "generation_config", "kernel_config", "all_tied_weights_keys", "warnings_issued", "is_quantized",
     "quantization_method", "hf_quantizer", "hf_device_map", "gradient_checkpointing", "_gradient_checkpointing_func",
+    "_require_grads_hook", "_require_grads_hooks",
     "_is_hf_initialized", "_hf_hook", "_old_forward", "_output_capturing_hooks_installed", "_hf_peft_config_loaded",
     "_keys_to_ignore_on_load_missing", "_keys_to_ignore_on_load_unexpected", "_keys_to_ignore_on_save",
     "_no_split_modules", "_keep_in_fp32_modules", "_keep_in_fp32_modules_strict", "_tp_plan", "_ep_plan", "_pp_plan",
@@ -109,18 +111,20 @@ class Reader:
             kept = {"persistent": slot not in module._non_persistent_buffers_set}
             described = self.tensor(f"{path}.{slot}", buffer)
             found[f"buffer {slot}"] = TensorFact(described | kept) if described is not None else None
-        for slot, value in vars(module).items():
-            if type(value) in PLAIN and slot not in UNDECLARED:
+        state = vars(module)
+        for slot, value in state.items():
+            if slot in UNDECLARED:  # most are: asked here, and not by calls
+                continue
+            if type(value) in PLAIN:
                 if not is_cache(slot, value):
                     found[slot] = value
             elif is_declared(module, slot, value):
                 found[slot] = self.value(value, ())
-        state = vars(module)
         for kind, label in HOOKS.items():
             hooks = state.get(kind)
-            if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook))):
+            if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not is_state(hook))):
                 found[label] = named
-        if name.startswith("torch."):
+        if name.startswith("torch.") and not isinstance(module, SHOW_DEVICES):
             found["representation"] = module.extra_repr()
         return found
 
@@ -265,6 +269,13 @@ def code_fact(code: types.CodeType) -> tuple[object, ...]:
 def hook_name(hook: object) -> str:
     inner = getattr(hook, "hook", hook)
     return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def is_state(hook: object) -> bool:
+    """Whether transformers, or PEFT, registered it to run or to train the model."""
+    home = str(getattr(hook, "__module__", "")).partition(".")[0]
+    trains = home in ("transformers", "peft") and hook_name(hook).startswith("make_inputs_require_grad")
+    return trains or captures_outputs(hook)
 
 
 def captures_outputs(hook: object) -> bool:

@@ -1,14 +1,14 @@
 """Candidates for the call that made a module, most trusted first: named by hand, recorded, inferred."""
 
 import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from .ir import ClassRef
+from .ir import Argument, ClassRef, Opaque, Value
 from .origins import is_config
 from .parametrized import plain_class
 from .record import Call
@@ -55,7 +55,7 @@ def candidates(
     if declared is not None and original is not None and original[1] is not None and not native:
         yield from _adjusted(module, declared, original[1])
     if call is not None and call.args is not None and call.cls is plain_class(module):
-        args, kwargs = _of_copy(module, call) if call.copied else (call.args, call.kwargs)
+        args, kwargs = _held_by(module, call)
         yield Candidate(args, kwargs, not call.copied, texts=call.texts)
         if not (call.copied or native):
             return  # copies, and torch's own modules, may have been given other attributes since
@@ -87,18 +87,30 @@ def _adjusted(module: nn.Module, declared: nn.Module, call: Call) -> Iterator[Ca
         yield Candidate(tuple(args), kwargs, False, texts=texts)
 
 
-def _of_copy(module: nn.Module, call: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The arguments of a call whose module was copied: the copy holds copies of the modules that were given."""
+def _held_by(module: nn.Module, call: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments of a call: of the modules among them, those that stand there now. One may have been replaced
+    since, and a copy of the module holds copies."""
     args, kwargs = list(call.args or ()), dict(call.kwargs)
     for name, _, key, value in bound_arguments(call.cls, tuple(args), kwargs):
         if isinstance(value, nn.Module):
-            parts = [getattr(module, name, None), *list(module.modules())[1:]]
-            held = next((part for part in parts if type(part) is type(value)), value)
+            held = _part_of_copy(module, name, value) if call.copied else _part(module, name, value)
             if isinstance(key, int):
                 args[key] = held
             else:
                 kwargs[key] = held
     return tuple(args), kwargs
+
+
+def _part_of_copy(module: nn.Module, name: str, value: nn.Module) -> nn.Module:
+    parts = [getattr(module, name, None), *list(module.modules())[1:]]
+    return next((part for part in parts if type(part) is type(value)), value)
+
+
+def _part(module: nn.Module, name: str, value: nn.Module) -> nn.Module:
+    if any(part is value for part in module.modules()):
+        return value
+    standing = module._modules.get(name)
+    return value if standing is None else standing
 
 
 def _held_now(module: nn.Module, declared: nn.Module, value: Any) -> Any:
@@ -227,3 +239,24 @@ def _only_child_of(module: nn.Module, cls: ClassRef) -> nn.Module | None:
         if child is not None and (type(child).__module__, type(child).__qualname__) == (cls.module, cls.qualname)
     ]
     return found[0] if len(found) == 1 else None
+
+
+def over_declared(
+    arguments: tuple[Argument, ...], call: Call, declared: Call | None, copied: Callable[[Any, str, Any], Value | None]
+) -> tuple[Argument, ...]:
+    """Configs of which no more than a description is known, as copies of those that the declared call was given."""
+    if declared is None or not any(isinstance(argument.value, Opaque) for argument in arguments):
+        return arguments
+    now, before = (_configs(each) for each in (call, declared))
+    copies = {
+        argument: copied(now[argument.name], argument.name, before[argument.name])
+        for argument in arguments
+        if isinstance(argument.value, Opaque) and argument.name in now and argument.name in before
+    }
+    return tuple(replace(argument, value=copies.get(argument) or argument.value) for argument in arguments)
+
+
+def _configs(call: Call) -> dict[str, Any]:
+    """The configs that a call was given, by the names of the arguments."""
+    bound = bound_arguments(call.cls, call.args or (), call.kwargs)
+    return {name: value for name, _, _, value in bound if is_config(value)}

@@ -7,9 +7,10 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeGuard
 
 from .edits import SourceEdit, Statement
+from .indexrules import Differ, Rules, flat, names_index, parsed, zipped
 from .ir import Node
 from .membernames import member_name, slice_text
 
@@ -39,7 +40,7 @@ def following(texts: Mapping[int, str], index: str) -> str | None:
     parsed = {k: [ast.parse(text).body[0]] for k, text in sorted(texts.items())}
     try:
         (common,) = _Loop((), parsed, index).lines()
-    except _Differ:
+    except Differ:
         return None
     return ast.unparse(common)
 
@@ -74,25 +75,22 @@ def _over_list(steps: Steps, members: Mapping[int, list[ast.stmt]], owner: Node,
             yield from (statement for statements in group.values() for statement in statements)
 
 
-class _Differ(Exception):
-    """The statements do not say the same."""
-
-
 class _Loop:
     """One loop: what the statements on each member have in common, the member and its index by name."""
 
     def __init__(self, steps: Steps, members: Mapping[int, list[ast.stmt]], index: str) -> None:
         self.steps, self.members, self.indices = steps, members, list(members)
-        inside = (node for each in members.values() for statement in each for node in ast.walk(statement))
-        names = {node.id for node in inside if isinstance(node, ast.Name)}
+        inside = {k: [node for statement in each for node in ast.walk(statement)] for k, each in members.items()}
+        names = {node.id for each in inside.values() for node in each if isinstance(node, ast.Name)}
+        texts = {k: [str(node.value) for node in each if _is_text(node)] for k, each in inside.items()}
         self.index = _unused(index, names)
         self.member = _unused(member_name(steps[-1] if steps else ""), names | {self.index})
-        self.counts = False
+        self.rules = Rules(self.index, self.indices, named=names_index(texts))
 
     def statement(self, size: int) -> ast.stmt | None:
         try:
             body = self.lines()
-        except _Differ:
+        except Differ:
             return None
         (loop,) = ast.parse(self.around(_expression(self.steps), size)).body
         assert isinstance(loop, ast.For)
@@ -113,7 +111,7 @@ class _Loop:
             return f"{loop}\n    if {self.index} {named}:\n        pass"
         if part is None:
             return f"for {self.index} in {self.rounds(over, size)}:\n    {self.member} = {over}[{self.index}]"
-        if not self.counts:
+        if not self.rules.counts:
             return f"for {self.member} in {over}{part}:\n    pass"
         start = f", start={first}" if first else ""
         return f"for {self.index}, {self.member} in enumerate({over}{part}{start}):\n    pass"
@@ -130,13 +128,13 @@ class _Loop:
         """What the same part of each member's statements has in common, an `ast` node."""
         first = nodes[0]
         if any(type(node) is not type(first) for node in nodes):
-            raise _Differ
+            raise Differ
         if all(_steps(node) == (*self.steps, str(k)) for node, k in zip(nodes, self.indices, strict=True)):
             return self.itself(first)
         if isinstance(first, ast.Constant):
-            return self.constant([node.value for node in nodes])
+            return self.rules.constant([node.value for node in nodes])
         if isinstance(first, ast.JoinedStr):
-            return _flat([self.common(parts) for parts in _zipped([node.values for node in nodes])])
+            return flat([self.common(parts) for parts in zipped([node.values for node in nodes])])
         made = {name: self.field([getattr(node, name, None) for node in nodes]) for name in first._fields}
         return ast.copy_location(type(first)(**made), first)
 
@@ -145,77 +143,16 @@ class _Loop:
         if isinstance(first, ast.AST):
             return self.common(values)
         if isinstance(first, list):
-            return [self.field(items) for items in _zipped(values)]
+            return [self.field(items) for items in zipped(values)]
         if any(value != first for value in values):
-            raise _Differ
+            raise Differ
         return first
 
     def itself(self, node: ast.expr) -> ast.expr:
         if isinstance(getattr(node, "ctx", None), ast.Load):
             return ast.Name(self.member, ast.Load())
-        self.counts = True
-        return _parsed(f"{_expression(self.steps)}[{self.index}]", node.ctx)  # type: ignore[attr-defined]
-
-    def constant(self, values: Sequence[Any]) -> ast.expr:
-        first = values[0]
-        if all(type(value) is type(first) and value == first for value in values):
-            return ast.Constant(first)
-        if all(type(value) is int for value in values):
-            return _parsed(self.number(values, told=False))
-        if all(type(value) is str for value in values):
-            return self.string([re.split(r"(\d+)", value) for value in values])
-        raise _Differ
-
-    def number(self, values: Sequence[int], *, told: bool) -> str:
-        """A number as an expression of the index; ``told`` where what is around it says that it is no coincidence."""
-        slope = (values[1] - values[0]) // (self.indices[1] - self.indices[0])
-        base = values[0] - slope * self.indices[0]
-        fits = all(value == slope * k + base for value, k in zip(values, self.indices, strict=True))
-        if not fits or not (told or slope == 1 or len(values) > 2):
-            raise _Differ
-        self.counts = True
-        if slope == -1:
-            return f"{base} - {self.index}"
-        term = self.index if slope == 1 else f"{slope} * {self.index}"
-        return f"{term} {'+' if base > 0 else '-'} {abs(base)}" if base else term
-
-    def string(self, values: Sequence[Sequence[str]]) -> ast.expr:
-        parts: list[ast.expr] = []
-        for place, texts in enumerate(_zipped(values)):
-            if len(set(texts)) == 1:
-                parts.append(ast.Constant(texts[0]))
-            elif place % 2 and all(str(int(text)) == text for text in texts):
-                number = _parsed(self.number([int(text) for text in texts], told=True))
-                parts.append(ast.FormattedValue(number, -1))
-            else:
-                raise _Differ
-        return _flat(parts)
-
-
-def _parsed(text: str, context: ast.expr_context | None = None) -> ast.expr:
-    made = ast.parse(text, mode="eval").body
-    if context is not None:
-        made.ctx = context  # type: ignore[attr-defined]
-    return made
-
-
-def _flat(parts: Sequence[ast.expr]) -> ast.JoinedStr:
-    """An f-string of texts, values and f-strings."""
-    merged: list[ast.expr] = []
-    plain = [inner for part in parts for inner in (part.values if isinstance(part, ast.JoinedStr) else (part,))]
-    for part in plain:
-        last = merged[-1] if merged else None
-        if isinstance(part, ast.Constant) and isinstance(last, ast.Constant):
-            merged[-1] = ast.Constant(f"{last.value!s}{part.value!s}")
-        elif not (isinstance(part, ast.Constant) and part.value == ""):
-            merged.append(part)
-    return ast.JoinedStr(merged)
-
-
-def _zipped(values: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    if len(set(map(len, values))) > 1:
-        raise _Differ
-    return zip(*values, strict=True)
+        self.rules.counts = True
+        return parsed(f"{_expression(self.steps)}[{self.index}]", node.ctx)  # type: ignore[attr-defined]
 
 
 # --- members --------------------------------------------------------------------------------------------------------
@@ -272,6 +209,10 @@ def _steps(node: ast.AST) -> Steps | None:
 
 def _expression(steps: Steps) -> str:
     return "self" + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in steps)
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _shape(statement: ast.stmt) -> str:

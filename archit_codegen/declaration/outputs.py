@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from archit_codegen.declaration.facts import captures_outputs
 from archit_codegen.declaration.undisturbed import random_state, untouched
 
 from .walking import all_modules
@@ -32,7 +33,17 @@ def run_once(model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, torch.Ten
     with untouched(model), random_state(SEED), torch.no_grad():
         for module in all_modules(model):
             module.training = False
+            forget_captures(module)
         return {place: tensor.detach().clone() for place, tensor in tensors(model(**own))}
+
+
+def forget_captures(module: nn.Module) -> None:
+    """Hooks for hidden states are installed once, by the first run that is asked for them: a module that was put in
+    after that has none, and is left out of what the model gives until it is built anew."""
+    vars(module).pop("_output_capturing_hooks_installed", None)
+    hooks = module._forward_hooks
+    for key in [key for key, hook in hooks.items() if captures_outputs(hook)]:
+        del hooks[key]
 
 
 def copied(value: Any) -> Any:

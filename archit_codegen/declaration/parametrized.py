@@ -28,6 +28,8 @@ def plain_class(module: nn.Module) -> type[nn.Module]:
 
 def parametrized_names(module: nn.Module) -> tuple[str, ...]:
     """The tensors of a module that are computed by a parametrization."""
+    if "parametrizations" not in module._modules:  # to ask for it raises and catches an error
+        return ()
     return tuple(module.parametrizations) if parametrize.is_parametrized(module) else ()  # type: ignore[arg-type]  # a ModuleDict
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .changes import Arranged, Change, Delta, Inside, Replaced
+from .changes import Arranged, Change, Inside, Replaced
 from .declaredcalls import originals, rebuilt_text
 from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
 from .expressions import Scope, argument_text, call_text
@@ -13,6 +13,7 @@ from .ir import ClassRef, Literal, Node, Site, Value
 
 Sites = Callable[[Site], SiteText | None]
 Placed = tuple[ClassRef | None, SourceEdit]
+MOST = 32  # so many alternatives are one expression: each stands inside of the one before, which Python ends at 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,6 @@ class Placement:
     variant: str | None
     held: str | None = None  # the class of the declared module, where the new one holds it
     appended: bool = False
-
-
-def declared_member(delta: Delta, edit: Change, order: tuple[int, ...]) -> Node | None:
-    """The declared member of a rearranged list that a live index stands for."""
-    if not edit.slot.isdigit() or int(edit.slot) >= len(order):
-        return None
-    return delta.reference.children[order[int(edit.slot)]][1]
 
 
 def place(
@@ -223,6 +217,8 @@ def _site_edit(
     if len(set(index.values())) < len(nodes):
         return None
     by_round = over_index({alternative: [index[o] for o in chosen] for alternative, chosen in groups.items()})
+    if len(by_round) > MOST:
+        return None
     choices = [(tuple(rounds), alternative) for alternative, rounds in by_round.items()]
     return SiteEdit(site, tuple(choices), tuple(sorted(index.values())), count=count)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .changes import Delta, Inside, nested
-from .edits import Constructs, SiteEdit, SourceEdit
+from .edits import Callee, Constructs, SiteEdit, SourceEdit
 from .ir import ClassRef, Node
 
 
@@ -27,16 +27,17 @@ class Repeats:
         the modules, and the loop in which they are built, may be others in the next layer."""
         likeness = _likeness(delta)
         parts = [part for part in nested(delta) if part is not delta and part.live.key in taken]
-        if likeness is None or not all(map(_always, edits.values())):
+        if likeness is None or not all(map(_named, edits.values())):
             return
         if all(_likeness(part) in self.known for part in parts):
             self.known[likeness] = tuple(taken.get(part.live.key) for part in nested(delta))
 
 
-def _always(edits: list[SourceEdit]) -> bool:
-    """Whether these are sites that build the same in every iteration."""
+def _named(edits: list[SourceEdit]) -> bool:
+    """Whether these do no more than name the class at sites, the same in every iteration."""
     return all(
-        isinstance(edit, Constructs) or (isinstance(edit, SiteEdit) and [chosen for chosen, _ in edit.choices] == [()])
+        isinstance(edit, Constructs)
+        or (isinstance(edit, SiteEdit) and all(not at and isinstance(new, Callee) for at, new in edit.choices))
         for edit in edits
     )
 

@@ -69,8 +69,9 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
         case Arranged():
             yield Statement(_arranged(target, change, placement))
         case Shared(target=other):
-            owner = change.path[: len(change.path) - len(placement.relative)]
-            yield Statement(f"{target} = {target_text(other[len(owner) :])}")
+            steps = placement.relative.count(".") + 1
+            owner = ".".join(change.path.split(".")[:-steps])
+            yield Statement(f"{target} = {target_text(other.removeprefix(f'{owner}.'))}")
         case Parametrized():
             yield from _parametrized(placement.relative, change, scope)
         case TensorChanged():
@@ -98,19 +99,25 @@ def target_text(relative: str) -> str:
 
 
 def _set(relative: str, text: str) -> SourceEdit:
-    if "." in relative or ORIGINAL in text:
+    if not relative.isidentifier() or ORIGINAL in text:
         target = target_text(relative)
         return Statement(f"{target} = {text.replace(ORIGINAL, target)}")
     return Assign(relative, text)
 
 
 def _with_originals(placement: Placement, scope: Scope, sites: Sites) -> Scope:
-    """The declared call's arguments, as far as their expressions hold here too."""
+    """The declared call's arguments: their expressions as far as they hold here too, else the attributes of the
+    declared module that keep them."""
     node = placement.declared
-    if node is None or node.built is None or node.built.site is None:
+    if node is None or node.built is None:
         return scope
-    found = originals(node, sites(node.built.site))
-    kept = {name: (value, text) for name, (value, text) in found.items() if _holds_here(value, text, scope)}
+    held, kept = dict(node.attributes), dict[str, tuple[Value, str]]()
+    if isinstance(placement.change, Replaced):
+        given = {argument.name: argument.value for argument in node.built.arguments}
+        kept = {name: (value, f"{ORIGINAL}.{name}") for name, value in given.items() if held.get(name) == value}
+    if node.built.site is not None:
+        found = originals(node, sites(node.built.site))
+        kept |= {name: (value, text) for name, (value, text) in found.items() if _holds_here(value, text, scope)}
     return replace(scope, originals=kept)
 
 

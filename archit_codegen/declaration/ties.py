@@ -22,7 +22,7 @@ def needed_ties(reference: Node, live: Node, path: str = "", *, alone: bool = Fa
     """
     if live.ties is None or reference.ties is None:
         return None
-    if alone and (not reference.ties or _same_names(reference, live, set())):
+    if alone and (not reference.ties or same_names(reference, live, set())):
         return None  # as in most models: no path has to be written out for that
     before, after = _names(reference), _names(live)
     if _groups(reference) == _groups(live) and before.keys() == after.keys():
@@ -157,7 +157,7 @@ def untied(root: Node) -> frozenset[int]:
     return frozenset(seen) if len(set(tensors)) == len(tensors) else frozenset()
 
 
-def _same_names(one: Node, other: Node, known: set[tuple[int, int]]) -> bool:
+def same_names(one: Node, other: Node, known: set[tuple[int, int]]) -> bool:
     """Whether the tensors of two nodes have the same paths; ``known`` are forms of which that is known."""
     forms = one.form, other.form
     if one.form == other.form or forms in known:
@@ -169,7 +169,7 @@ def _same_names(one: Node, other: Node, known: set[tuple[int, int]]) -> bool:
         twin = below.pop(name, None)
         if (child is None) != (twin is None):
             return False
-        if child is not None and twin is not None and not _same_names(child, twin, known):
+        if child is not None and twin is not None and not same_names(child, twin, known):
             return False
     known.add(forms)
     return not any(below.values())

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 
 from ..errors import UnsupportedChange
 from .faces import Face, Forms, TensorKind, plain_call, plain_state
+from .hooks import HOOKS, foreign_hooks
 from .ir import Argument, Built, ClassRef, CodeRef, Node, Value
 from .parametrized import parametrized_names, plain_class
 from .process import Process
@@ -19,16 +21,6 @@ from .walking import NamedModule, all_modules, named_modules
 
 # A plain `nn.Module()` holds what was put into it, as the lists do.
 CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict, nn.Module)
-HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
 # State that no class declares: set by loading, by training set-up, or derived by `post_init` from what is declared.
 NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "_is_hf_initialized",
@@ -56,6 +48,8 @@ NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "kernel_config",
     "gradient_checkpointing",
     "_gradient_checkpointing_func",
+    "_require_grads_hook",
+    "_require_grads_hooks",
     "loss_type",
     "_loss_function",
     "_auto_class",
@@ -64,6 +58,16 @@ NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "_flat_weight_refs",
 }
 TOLD = frozenset(HOOKS)  # of these, what a hook is says whether it counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """What the modules of a class have from it."""
+
+    ref: ClassRef
+    kind: str
+    methods: tuple[tuple[str, CodeRef], ...]
+    functions: tuple[tuple[str, CodeRef], ...]
 
 
 class Reader:
@@ -86,7 +90,8 @@ class Reader:
         self._calls = calls
         self._default_dtype = default_dtype
         self._nodes: dict[int, Node] = {}
-        self._faces: dict[tuple[object, ...], tuple[Face, nn.Module]] = {}
+        self._faces: dict[tuple[object, ...], tuple[Face, int, nn.Module]] = {}
+        self._classes: dict[type, _Class] = {}
         self._forms = Forms() if forms is None else forms
         self._arguments: dict[tuple[object, ...], tuple[tuple[Argument, ...], Call]] = {}
         self._site_classes: dict[tuple[type, str], ClassRef | None] = {}
@@ -109,39 +114,47 @@ class Reader:
         children = tuple(
             [(name, None if child is None else self.read(child)) for name, child in module._modules.items()]
         )
-        face = self._face(module)
+        face, number = self._face(module)
         ties = _declared_ties(module)
         # Which tensors are tied is a matter of their identity.
-        form = self._forms.of(face, children) if ties is None else self._forms.own()
+        form = self._forms.of(number, children) if ties is None else self._forms.own()
         active = ties is not None and _ties_words(module)
         return face.node(module, children, self._built(self._calls(module)), form, ties, active)
 
-    def _face(self, module: nn.Module) -> Face:
+    def _face(self, module: nn.Module) -> tuple[Face, int]:
         key = plain_state(module, NO_DECLARATION, TOLD)
-        if key is None:
-            return self._described(module)
-        if key not in self._faces:
-            self._faces[key] = self._described(module), module
-        return self._faces[key][0]
+        known = None if key is None else self._faces.get(key)
+        if known is None:
+            face = self._described(module)
+            known = face, self._forms.number(face), module
+            if key is not None:
+                self._faces[key] = known
+        return known[:2]
 
     def _described(self, module: nn.Module) -> Face:
-        cls = plain_class(module)
+        cls = self._class(plain_class(module))
         methods, attributes = self._plain(module)
-        self.classes[class_ref(cls)] = cls
         return Face(
-            cls=class_ref(cls),
-            kind=kind_of(cls),
+            cls=cls.ref,
+            kind=cls.kind,
             parameters=tuple((name, self.tensor(value)) for name, value in module._parameters.items()),
             buffers=tuple(
                 (name, self.tensor(value, name not in module._non_persistent_buffers_set))
                 for name, value in module._buffers.items()
             ),
             attributes=tuple(attributes),
-            methods=tuple(methods),
-            functions=tuple(self._functions(cls)),
-            hooks=tuple(_foreign_hooks(module)),
+            methods=(*cls.methods, *methods),
+            functions=cls.functions,
+            hooks=tuple(foreign_hooks(module)),
             parametrized=parametrized_names(module),
         )
+
+    def _class(self, cls: type) -> _Class:
+        if cls not in self._classes:
+            ref = class_ref(cls)
+            self.classes[ref] = cls
+            self._classes[cls] = _Class(ref, kind_of(cls), tuple(self._patches(cls)), tuple(self._functions(cls)))
+        return self._classes[cls]
 
     def tensor(self, tensor: torch.Tensor | None, persistent: bool = True) -> TensorKind | None:
         if tensor is None:
@@ -165,12 +178,12 @@ class Reader:
                 yield name, self.values.layer(layer)
 
     def _plain(self, module: nn.Module) -> tuple[list[tuple[str, CodeRef]], list[tuple[str, Value]]]:
-        methods = list(self._patches(plain_class(module)))
+        methods: list[tuple[str, CodeRef]] = []
         attributes: list[tuple[str, Value]] = []
         for name, value in vars(module).items():
             if name in NO_DECLARATION:
                 continue
-            declared = callable(getattr(type(module), name, None)) and callable(value)
+            declared = callable(value) and callable(getattr(type(module), name, None))
             if declared or getattr(value, "__self__", None) is module:
                 methods.append((name, _patch(self.values.code(value), value, module)))
             else:
@@ -256,17 +269,6 @@ def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
 
 def _ties_words(module: nn.Module) -> bool:
     return bool(getattr(getattr(module, "config", None), "tie_word_embeddings", False))
-
-
-def _foreign_hooks(module: nn.Module) -> Iterator[str]:
-    for kind in HOOKS:
-        for hook in getattr(module, kind).values():
-            if not _installed_by_transformers(hook):
-                yield f"{kind.strip('_')[:-1].replace('_', ' ')} {getattr(hook, '__qualname__', type(hook).__name__)}"
-
-
-def _installed_by_transformers(hook: Any) -> bool:
-    return getattr(hook, "__module__", "").startswith("transformers.utils.output_capturing")
 
 
 def check_uncompiled(live: nn.Module) -> None:

@@ -20,6 +20,7 @@ from .literal import is_plain_identifier, is_writable, literal_names, write_lite
 from .origins import is_config
 
 DEPTH = 5
+TIES = "tie_word_embeddings"
 
 
 def class_ref(cls: type) -> ClassRef:
@@ -55,18 +56,21 @@ def _code_parts(code: CodeType) -> tuple[object, ...]:
     return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
-def _config_text(config: Any, *, ties: bool) -> str:
-    state = {name: value for name, value in config_state(config).items() if ties or name != "tie_word_embeddings"}
-    return f"a {type(config).__name__} with {state!r}"
+def _state(config: Any, ties: bool) -> dict[str, Any]:
+    return {name: value for name, value in config_state(config).items() if ties or name != TIES}
+
+
+def _config_text(config: Any, ties: bool) -> str:
+    return f"a {type(config).__name__} with {_state(config, ties)!r}"
 
 
 def _attention(config: Any) -> object:
     return getattr(config, "_attn_implementation", None)
 
 
-def _changed_fields(config: Any, original: Any) -> list[str] | None:
+def _changed_fields(config: Any, original: Any, ties: bool) -> list[str] | None:
     """The fields that make one config of the other; None where attributes alone do not."""
-    now, before = config_state(config), config_state(original)
+    now, before = _state(config, ties), _state(original, ties)
     changed = sorted(name for name in now | before if repr(now.get(name)) != repr(before.get(name)))
     plain = type(config) is type(original) and now.keys() == before.keys()
     return changed if plain and all(name in vars(config) and is_plain_identifier(name) for name in changed) else None
@@ -101,7 +105,7 @@ class Values:
         self.configs = configs
         self.objects = objects
         self.paths: Mapping[int, str] = {}
-        self._config_texts: dict[int, Value] = {}
+        self._config_texts: dict[tuple[int, bool], Value] = {}
 
     def of(self, value: Any, depth: int = 0) -> Value:
         """The value as data. Equal data means that the objects count as equal."""
@@ -110,7 +114,7 @@ class Values:
         if type(value) is float:
             return Literal(write_literal(value))  # zero has two signs, and they are equal
         if is_config(value):
-            return self._config(value)
+            return self._config(value, ties=False)  # what a module has of it: ties are told by the tensors
         if isinstance(value, nn.Module):
             return Opaque(f"the module {self.paths.get(id(value), 'that is not registered')}")
         if isinstance(value, torch.Tensor):
@@ -136,6 +140,8 @@ class Values:
         """As `of`, but a module is a reference, so that a construction can name it."""
         if isinstance(value, nn.Module):
             return ModuleRef(id(value))
+        if is_config(value):
+            return self._config(value, ties=True)  # of which a model may be built
         if isinstance(value, list | tuple) and any(isinstance(item, nn.Module) for item in value):
             return Structure(_kind(value), tuple((str(i), self.argument(item)) for i, item in enumerate(value)))
         if isinstance(value, dict) and any(isinstance(item, nn.Module) for item in value.values()):
@@ -163,39 +169,47 @@ class Values:
         digest = self._digest(function)
         return CodeRef(str(function.__globals__.get("__name__")), function.__code__.co_qualname, id(function), digest)
 
-    def _config(self, config: Any) -> Value:
+    def _config(self, config: Any, ties: bool) -> Value:
         path = self.configs.get(id(config))
         if path is not None:
             return ConfigRef(path)
-        if id(config) not in self._config_texts:
+        key = id(config), ties
+        if key not in self._config_texts:
             self.objects[id(config)] = config
-            self._config_texts[id(config)] = self._equal_config(config)
-        return self._config_texts[id(config)]
+            self._config_texts[key] = self._equal_config(config, ties)
+        return self._config_texts[key]
 
-    def _equal_config(self, config: Any) -> Value:
+    def _equal_config(self, config: Any, ties: bool) -> Value:
         """A deep copy of a config that says the same is as good as the config."""
-        text = _config_text(config, ties=True)
+        text = _config_text(config, ties)
         known = ((path, self.objects[key]) for key, path in self.configs.items() if key in self.objects)
         # One that went through no model has no attention implementation yet, and a copy of the model's has.
         originals = [(path, original) for path, original in known if _attention(original) == _attention(config)]
         for path, original in originals:
-            if _config_text(original, ties=True) == text:
+            if _config_text(original, ties) == text:
                 return ConfigRef(path)
-        # What is only described is only compared, and ties are told by the tensors.
         described = Opaque(_config_text(config, ties=False))
-        return self._config_copy(config, originals) or self._config_call(config) or described
+        return self._config_copy(config, originals, ties) or self._config_call(config, ties) or described
 
-    def _config_call(self, config: Any) -> Structure | None:
+    def copy_of_given(self, config: Any, name: str, given: Any) -> ConfigCopy | None:
+        """A config as a copy of the one that the declared call was given as an argument."""
+        names = _changed_fields(config, given, ties=True)
+        fields = tuple((field, self.of(getattr(config, field))) for field in names or ())
+        plain = fields and not any(isinstance(value, Opaque) for _, value in fields)
+        return ConfigCopy(f"@{name}", fields) if plain else None
+
+    def _config_call(self, config: Any, ties: bool) -> Structure | None:
         names = config_arguments(config)
         if names is None:
             return None
-        items = tuple((name, self.of(vars(config)[name])) for name in names)
+        items = tuple((name, self.of(vars(config)[name])) for name in names if ties or name != TIES)
         made = Structure(type(config).__name__, items, self.code(type(config)))
         return None if any(isinstance(value, Opaque) for _, value in items) else made
 
-    def _config_copy(self, config: Any, originals: list[tuple[str, Any]]) -> ConfigCopy | None:
+    def _config_copy(self, config: Any, originals: list[tuple[str, Any]], ties: bool) -> ConfigCopy | None:
         """The config of the model, or one within it, with other values in the fewest fields."""
-        found = [(path, names) for path, known in originals if (names := _changed_fields(config, known)) is not None]
+        known = ((path, _changed_fields(config, original, ties)) for path, original in originals)
+        found = [(path, names) for path, names in known if names is not None]
         if not found:
             return None
         path, names = min(found, key=lambda item: len(item[1]))

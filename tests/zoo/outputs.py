@@ -33,10 +33,21 @@ def run(model: nn.Module, inputs: Mapping[str, Any]) -> Outputs:
 def run_with(model: nn.Module, inputs: Mapping[str, Any], flags: tuple[str, ...]) -> Outputs:
     """Models that draw noise draw the same each time; inputs are copied, since some models write into them."""
     own = copy.deepcopy(dict(inputs))
+    forget_captures(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         found = dict(leaves(model(**own, **dict.fromkeys(flags, True))))
     return {name: value.clone() if isinstance(value, torch.Tensor) else value for name, value in found.items()}
+
+
+def forget_captures(model: nn.Module) -> None:
+    """transformers puts hooks for hidden states on the modules that are there at the first run: what the surgery puts
+    in after such a run has to get them as well."""
+    for module in model.modules():
+        vars(module).pop("_output_capturing_hooks_installed", None)
+        hooks = module._forward_hooks
+        for key in [key for key, hook in hooks.items() if hook.__module__ == "transformers.utils.output_capturing"]:
+            del hooks[key]
 
 
 def tensors_in(outputs: Outputs) -> list[torch.Tensor]:
