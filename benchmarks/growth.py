@@ -18,7 +18,7 @@ from benchmarks.models import NAME, SUFFIX, built, swap
 
 SECTION = "growth"
 DEPTHS = (4, 8, 16, 32, 64, 128, 256, 512)
-CHANGED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+CHANGED = (1, 4, 16, 64, 256, 512)
 PARAMETERS = (1e7, 1e8, 1e9, 1e10, 1e11, 1.7e12)
 DEEPEST = 512
 ROUNDS, ROUNDS_OF_APART = 5, 1
