@@ -13,6 +13,7 @@ from torch import nn
 import archit_codegen as archit
 from tests.judge import first_paths, walk
 from tests.small import bert, check, compiled, llama, plain_values, small
+from tests.user_modules import QuietLlamaLayer
 
 HOW = pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "unrecorded"])
 
@@ -160,6 +161,18 @@ def test_a_wrapper_freezes_its_base(recorded: bool) -> None:
         live,
         "self.v_proj = LoRA(nn.Linear(config.hidden_size, config.num_key_value_heads * self.head_dim, bias=",
         saved=False,
+    )
+
+
+def test_a_change_after_a_new_layer_is_made_in_its_own_place() -> None:
+    with archit.record():
+        live = llama()
+        live.model.layers.insert(0, QuietLlamaLayer(live.config, 0))
+        live.model.layers[2].mlp.act_fn = nn.Tanh()
+    check(
+        live,
+        "LlamaDecoderLayerWithX(config, layer_idx) if layer_idx == 1 else LlamaDecoderLayer(config, layer_idx)",
+        "self.layers.insert(0, QuietLlamaLayer(config, 0))",
     )
 
 

@@ -49,6 +49,8 @@ ON_META = [
     ("sapiens2.Sapiens2Backbone", "layer_class_changed", REBUILT),
     # Copies of the config that the class makes do not say whether words are tied: the tensors do.
     ("canine.CanineForQuestionAnswering", "weights_tied", REBUILT),
+    # Layers keep copies of the config that a property of it makes, which still have the vocabulary that it had.
+    ("dots3_note.Dots3NoteTextModel", "token_embeddings_resized", REBUILT),
     # Norms that a helper replaces in a backbone that another helper has built.
     ("deimv2.Deimv2Model", "buffer_persistence", REBUILT),
     # Functions of the class itself stand in a table of the module.

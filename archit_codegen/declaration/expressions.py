@@ -183,7 +183,10 @@ def _copy_text(value: ConfigCopy, scope: Scope, learnt: Mapping[str, Sequence[st
     fields = dict(value.fields)
     copies = _copies(scope)
     bases = [(name, dict(base.fields)) for name, base in copies.items() if base.path == value.path]
-    if (plain := scope.config(value.path)) is not None and plain.partition(".")[0] not in copies:
+    if value.path.startswith("@"):
+        given = scope.originals.get(value.path[1:])
+        bases = [] if given is None else [(given[1], {})]
+    elif (plain := scope.config(value.path)) is not None and plain.partition(".")[0] not in copies:
         bases.append((plain, {}))
     fitting = [(name, own) for name, own in bases if own.keys() <= fields.keys()]
     for name, own in sorted(fitting, key=lambda item: -len(item[1])):

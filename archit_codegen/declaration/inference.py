@@ -1,14 +1,14 @@
 """Candidates for the call that made a module, most trusted first: named by hand, recorded, inferred."""
 
 import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from .ir import ClassRef
+from .ir import Argument, ClassRef, Opaque, Value
 from .origins import is_config
 from .parametrized import plain_class
 from .record import Call
@@ -227,3 +227,24 @@ def _only_child_of(module: nn.Module, cls: ClassRef) -> nn.Module | None:
         if child is not None and (type(child).__module__, type(child).__qualname__) == (cls.module, cls.qualname)
     ]
     return found[0] if len(found) == 1 else None
+
+
+def over_declared(
+    arguments: tuple[Argument, ...], call: Call, declared: Call | None, copied: Callable[[Any, str, Any], Value | None]
+) -> tuple[Argument, ...]:
+    """Configs of which no more than a description is known, as copies of those that the declared call was given."""
+    if declared is None or not any(isinstance(argument.value, Opaque) for argument in arguments):
+        return arguments
+    now, before = (_configs(each) for each in (call, declared))
+    copies = {
+        argument: copied(now[argument.name], argument.name, before[argument.name])
+        for argument in arguments
+        if isinstance(argument.value, Opaque) and argument.name in now and argument.name in before
+    }
+    return tuple(replace(argument, value=copies.get(argument) or argument.value) for argument in arguments)
+
+
+def _configs(call: Call) -> dict[str, Any]:
+    """The configs that a call was given, by the names of the arguments."""
+    bound = bound_arguments(call.cls, call.args or (), call.kwargs)
+    return {name: value for name, _, _, value in bound if is_config(value)}

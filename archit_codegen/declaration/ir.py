@@ -39,7 +39,8 @@ class ConfigRef:
 
 @dataclass(frozen=True, slots=True)
 class ConfigCopy:
-    """A copy of the config at a path, in which these fields have other values."""
+    """A copy of the config at a path, in which these fields have other values; ``@name`` is the one that the declared
+    call was given as that argument."""
 
     path: str
     fields: tuple[tuple[str, "Value"], ...]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from .changes import Arranged, Change, Delta, Inside, Replaced
+from .changes import Arranged, Change, Inside, Replaced
 from .declaredcalls import originals, rebuilt_text
 from .edits import Alternative, Arguments, Callee, Constructs, Expression, LoopEdit, SiteEdit, SiteText, SourceEdit
 from .expressions import Scope, argument_text, call_text
@@ -27,13 +27,6 @@ class Placement:
     variant: str | None
     held: str | None = None  # the class of the declared module, where the new one holds it
     appended: bool = False
-
-
-def declared_member(delta: Delta, edit: Change, order: tuple[int, ...]) -> Node | None:
-    """The declared member of a rearranged list that a live index stands for."""
-    if not edit.slot.isdigit() or int(edit.slot) >= len(order):
-        return None
-    return delta.reference.children[order[int(edit.slot)]][1]
 
 
 def place(

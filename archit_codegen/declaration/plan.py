@@ -7,7 +7,6 @@ from ..errors import UnsupportedChange
 from .alike import differ_in_values
 from .changes import (
     Added,
-    Arranged,
     Change,
     Delta,
     Frozen,
@@ -23,7 +22,8 @@ from .expressions import Scope, scope_of
 from .holding import without_held
 from .ir import ClassRef, Node, join
 from .looping import looped
-from .placing import Placement, declared_member, place
+from .members import declared_member, member_order
+from .placing import Placement, place
 from .restoring import restoring, saved_once, saved_once_at_root, ties
 from .slotnames import check_path
 from .splitting import CLASS_LEVEL, split
@@ -93,7 +93,7 @@ def _collect(
 ) -> None:
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
-    order = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
+    order = member_order(delta)
     parted = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else {}
     for edit in delta.edits:
         check_path(edit.path)
@@ -102,7 +102,10 @@ def _collect(
         here = f"{relative}.{edit.slot}" if relative else edit.slot
         if edit.path == path and not isinstance(edit, Inside):
             here = relative
-        declared = before.get(edit.slot) if order is None else declared_member(delta, edit, order)
+        if order is None or isinstance(edit, Added):
+            declared = before.get(edit.slot)
+        else:
+            declared = declared_member(delta, edit, order)
         builder = _builder(delta.reference if declared is None or edit.path == path else declared)
         above = builder if relative or declared is not None else None
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):

@@ -191,6 +191,13 @@ class Values:
         described = Opaque(_config_text(config, ties=False))
         return self._config_copy(config, originals, ties) or self._config_call(config, ties) or described
 
+    def copy_of_given(self, config: Any, name: str, given: Any) -> ConfigCopy | None:
+        """A config as a copy of the one that the declared call was given as an argument."""
+        names = _changed_fields(config, given, ties=True)
+        fields = tuple((field, self.of(getattr(config, field))) for field in names or ())
+        plain = fields and not any(isinstance(value, Opaque) for _, value in fields)
+        return ConfigCopy(f"@{name}", fields) if plain else None
+
     def _config_call(self, config: Any, ties: bool) -> Structure | None:
         names = config_arguments(config)
         if names is None:

@@ -13,7 +13,7 @@ from .buffers import buffer_text, check_values
 from .building import parameters_uninitialised, tied
 from .distance import alike, distance
 from .faces import Forms
-from .inference import Candidate, candidates
+from .inference import Candidate, candidates, over_declared
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
 from .literal import write_literal
 from .liveconfig import config_strings, copied_config
@@ -130,25 +130,27 @@ class Workbench:
     def buffer_text(self, live: Node, reference: Node, name: str) -> str | None:
         """An expression for the values of a buffer that no checkpoint carries."""
         tensor = self.live_module(live.key)._buffers[name]
-        original = self._reader.modules.get(reference.key)
-        call = self._seen.calls.get(id(original)) if original is not None else None
+        call = self._call(reference)
         fact = dict(live.buffers)[name]
         if tensor is None or fact is None:
             return None
         return buffer_text(tensor, name, call, dtype=fact.dtype != "default")
 
     def _candidates(self, module: nn.Module, reference: Node | None) -> Iterator[Candidate]:
-        original = self._reader.modules.get(reference.key) if reference is not None else None
-        call = self._seen.calls.get(id(original)) if original is not None else None
         yield from candidates(
             module,
             named_expression(module),
             recorded_call(module),
-            None if reference is None else (reference.cls, call),
+            None if reference is None else (reference.cls, self._call(reference)),
             self._live_config,
             self._config,
-            original,
+            None if reference is None else self._reader.modules.get(reference.key),
         )
+
+    def _call(self, reference: Node | None) -> Call | None:
+        """The call that built a declared module."""
+        original = None if reference is None else self._reader.modules.get(reference.key)
+        return None if original is None else self._seen.calls.get(id(original))
 
     def _try(
         self, candidate: Candidate, module: nn.Module, live: Node, reference: Node | None, path: str
@@ -176,7 +178,8 @@ class Workbench:
         if type(built) is not cls:
             raise TypeError(f"the call builds a {type(built).__name__}")
         call = Call(cls, args, kwargs, None, None, None, 0, True, texts=candidate.texts)
-        arguments = self._reader.arguments(call) or ()
+        known = self._reader.arguments(call) or ()
+        arguments = over_declared(known, call, self._call(reference), self._values.copy_of_given)
         construction = Construction(class_ref(cls), self.code(cls), arguments, candidate.text, tuple(nested))
         self._reader.forget(built)  # a constructor may have changed the modules that it was given
         return construction, self._reader.read(built)
