@@ -1,15 +1,12 @@
 """Layers that differ in what follows their index: changed in a loop, where else each would need a class of its own."""
 
-from pathlib import Path
-
 import pytest
 import torch
 import transformers as tf
-from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 
 import archit_codegen as archit
-from tests.small import bert, check, compiled, llama, said, small, vit
+from tests.small import check, llama, said, small, vit
 from tests.user_modules import LowRankLinear
 
 
@@ -68,6 +65,11 @@ def test_numbers_that_fall_with_the_index() -> None:
 
 def test_two_numbers_are_a_rule_beside_a_name_that_holds_the_index() -> None:
     text = check(named_llama(range(2), [5, 8], layers=2), 'f"layers.{i}.mlp.up_proj", 3 * i + 5)')
+    assert "LlamaDecoderLayerWithX" not in text
+
+
+def test_one_of_two_numbers_beside_a_name_that_holds_the_index() -> None:
+    text = check(named_llama(range(4), [2, 2, 5, 2], layers=4), 'f"layers.{i}.mlp.up_proj", 5 if i == 2 else 2)')
     assert "LlamaDecoderLayerWithX" not in text
 
 
@@ -140,46 +142,6 @@ def test_statements_on_each_member_are_a_loop() -> None:
         nn.utils.parametrizations.weight_norm(one)
     package = archit.compile_model(live, name="tiny_x", suffix="WithX")
     said(package.files, "for block in self.maps: nn.utils.parametrizations.weight_norm(block)")
-
-
-def adapted() -> nn.Module:
-    live = bert()
-    with archit.record():
-        inject_adapter_in_model(LoraConfig(r=2, target_modules=["query", "value"]), live)
-    return live
-
-
-def test_adapters_of_peft(tmp_path: Path) -> None:
-    """PEFT gives each layer the path at which it stands, and keeps it."""
-    live = adapted()
-    text = check(
-        live,
-        "for i, layer in enumerate(self.layer): layer.attention.self.query = Linear(layer.attention.self.query,",
-        'target_name=f"bert.encoder.layer.{i}.attention.self.query"',
-        'target_name=f"bert.encoder.layer.{i}.attention.self.value"',
-        r'r"^bert\.(encoder\.layer\.\d+\.attention\.self\.query)\.(?=(?:weight|bias)(?![^.]))"',
-        saved=False,  # transformers gives every weight that it loads gradients again
-    )
-    assert "BertLayerWithX" not in text and text.count("WeightRenaming(") == 2
-    torch.manual_seed(3)
-    declared = tf.BertForMaskedLM(live.config)
-    declared.save_pretrained(tmp_path)
-    package = compiled(live)
-    root = getattr(package.load(), package.root_class)
-    loaded, report = root.from_pretrained(tmp_path, output_loading_info=True)
-    assert all("lora_" in key for key in report["missing_keys"]) and not report["unexpected_keys"]
-    here = loaded.state_dict()
-    for name, weight in declared.state_dict().items():
-        assert torch.equal(here.get(name, here.get(with_base(name))), weight), name
-    loaded.save_pretrained(tmp_path / "again")
-    again, report = root.from_pretrained(tmp_path / "again", output_loading_info=True)
-    assert not any(report.values())
-    assert [key for key, weight in here.items() if not torch.equal(weight, again.state_dict()[key])] == []
-
-
-def with_base(name: str) -> str:
-    module, _, last = name.rpartition(".")
-    return f"{module}.base_layer.{last}"
 
 
 class Around(nn.Module):

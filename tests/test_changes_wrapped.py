@@ -124,3 +124,11 @@ def test_what_is_not_kept_of_a_wrapper_is_named() -> None:
     live = llama()
     wrap(live.model.layers, "1", live)
     refusal(live, "model.layers.1", "cannot tell how Scale was constructed (size)")
+
+
+def test_what_a_wrapper_was_given_is_another_module_now() -> None:
+    live = llama()
+    with archit.record():
+        live.model.norm = Scale(live.model.norm, live.config.hidden_size)
+    live.model.norm.inner = nn.Identity()
+    check(live, "self.norm = Scale(nn.Identity(), config.hidden_size)")

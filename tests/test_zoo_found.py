@@ -51,6 +51,8 @@ ON_META = [
     ("canine.CanineForQuestionAnswering", "weights_tied", REBUILT),
     # Layers keep copies of the config that a property of it makes, which still have the vocabulary that it had.
     ("dots3_note.Dots3NoteTextModel", "token_embeddings_resized", REBUILT),
+    # Children are named by numbers, in a class that has no index.
+    ("maskformer.MaskFormerModel", "norms_in_double", REBUILT),
     # Norms that a helper replaces in a backbone that another helper has built.
     ("deimv2.Deimv2Model", "buffer_persistence", REBUILT),
     # Functions of the class itself stand in a table of the module.

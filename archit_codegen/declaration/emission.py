@@ -193,6 +193,7 @@ class Emitter:
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
+            indexed=lambda cls: hasattr(self.bench.classes[cls], "__getitem__"),
             forced=wanted,
             restores=initialised.restores,
             guards=initialised.guards,

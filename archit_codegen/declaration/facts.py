@@ -25,10 +25,12 @@ Facts = dict[str, dict[str, object]]
 ClassName = Callable[[nn.Module], str]
 Configs = Mapping[int, PreTrainedConfig]
 
+SHOW_DEVICES = (nn.ParameterDict, nn.ParameterList)  # in what they print of tensors, which are facts anyway
 MANAGED = frozenset(nn.Module().__dict__) | {"_is_full_backward_hook", "_forward_hooks_with_kwargs"}
 STATE = frozenset((
     "name_or_path", "generation_config", "kernel_config", "all_tied_weights_keys", "warnings_issued", "is_quantized",
     "quantization_method", "hf_quantizer", "hf_device_map", "gradient_checkpointing", "_gradient_checkpointing_func",
+    "_require_grads_hook", "_require_grads_hooks",
     "_is_hf_initialized", "_hf_hook", "_old_forward", "_output_capturing_hooks_installed", "_hf_peft_config_loaded",
     "_keys_to_ignore_on_load_missing", "_keys_to_ignore_on_load_unexpected", "_keys_to_ignore_on_save",
     "_no_split_modules", "_keep_in_fp32_modules", "_keep_in_fp32_modules_strict", "_tp_plan", "_ep_plan", "_pp_plan",
@@ -120,9 +122,9 @@ class Reader:
                 found[slot] = self.value(value, ())
         for kind, label in HOOKS.items():
             hooks = state.get(kind)
-            if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not captures_outputs(hook))):
+            if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not is_state(hook))):
                 found[label] = named
-        if name.startswith("torch."):
+        if name.startswith("torch.") and not isinstance(module, SHOW_DEVICES):
             found["representation"] = module.extra_repr()
         return found
 
@@ -267,6 +269,13 @@ def code_fact(code: types.CodeType) -> tuple[object, ...]:
 def hook_name(hook: object) -> str:
     inner = getattr(hook, "hook", hook)
     return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def is_state(hook: object) -> bool:
+    """Whether transformers, or PEFT, registered it to run or to train the model."""
+    home = str(getattr(hook, "__module__", "")).partition(".")[0]
+    trains = home in ("transformers", "peft") and hook_name(hook).startswith("make_inputs_require_grad")
+    return trains or captures_outputs(hook)
 
 
 def captures_outputs(hook: object) -> bool:

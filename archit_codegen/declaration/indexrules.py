@@ -5,6 +5,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from .conditions import condition
+
 FEW = 3  # so many different values without a rule are listed
 LISTS = 3  # so often in one loop
 
@@ -43,12 +45,22 @@ class Rules:
         return self.listed(values)
 
     def listed(self, values: Sequence[Any]) -> ast.expr:
-        """Values without a rule, the member's own picked out by its index; a class for each is better for two."""
-        first, last = self.indices[0], self.indices[-1]
+        """Values without a rule: the member's own picked out by its index, one of two by a condition. Without a name
+        in which the index stands, two values are two classes, which say it better."""
+        groups: dict[tuple[type, Any], list[int]] = {}
+        for k, value in zip(self.indices, values, strict=True):
+            groups.setdefault((type(value), value), []).append(k)
         self.lists += 1
-        if len(set(values)) < FEW or self.lists > LISTS or self.indices != list(range(first, last + 1)):
+        first, last = self.indices[0], self.indices[-1]
+        if self.lists > LISTS or len(groups) < (2 if self.named else FEW):
             raise Differ
         self.counts = True
+        if len(groups) == 2:
+            (rare, some), (usual, _) = sorted(((value, ks) for (_, value), ks in groups.items()), key=_members)
+            test = parsed(condition(some, self.indices, self.index))
+            return ast.IfExp(test, ast.Constant(rare), ast.Constant(usual))
+        if self.indices != list(range(first, last + 1)):
+            raise Differ
         listed = ast.Tuple([ast.Constant(value) for value in values], ast.Load())
         return ast.Subscript(listed, parsed(f"{self.index} - {first}" if first else self.index), ast.Load())
 
@@ -76,6 +88,10 @@ class Rules:
             else:
                 raise Differ
         return flat(parts)
+
+
+def _members(group: tuple[Any, Sequence[int]]) -> int:
+    return len(group[1])
 
 
 def parsed(text: str, context: ast.expr_context | None = None) -> ast.expr:

@@ -55,7 +55,7 @@ def candidates(
     if declared is not None and original is not None and original[1] is not None and not native:
         yield from _adjusted(module, declared, original[1])
     if call is not None and call.args is not None and call.cls is plain_class(module):
-        args, kwargs = _of_copy(module, call) if call.copied else (call.args, call.kwargs)
+        args, kwargs = _held_by(module, call)
         yield Candidate(args, kwargs, not call.copied, texts=call.texts)
         if not (call.copied or native):
             return  # copies, and torch's own modules, may have been given other attributes since
@@ -87,18 +87,30 @@ def _adjusted(module: nn.Module, declared: nn.Module, call: Call) -> Iterator[Ca
         yield Candidate(tuple(args), kwargs, False, texts=texts)
 
 
-def _of_copy(module: nn.Module, call: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The arguments of a call whose module was copied: the copy holds copies of the modules that were given."""
+def _held_by(module: nn.Module, call: Call) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The arguments of a call: of the modules among them, those that stand there now. One may have been replaced
+    since, and a copy of the module holds copies."""
     args, kwargs = list(call.args or ()), dict(call.kwargs)
     for name, _, key, value in bound_arguments(call.cls, tuple(args), kwargs):
         if isinstance(value, nn.Module):
-            parts = [getattr(module, name, None), *list(module.modules())[1:]]
-            held = next((part for part in parts if type(part) is type(value)), value)
+            held = _part_of_copy(module, name, value) if call.copied else _part(module, name, value)
             if isinstance(key, int):
                 args[key] = held
             else:
                 kwargs[key] = held
     return tuple(args), kwargs
+
+
+def _part_of_copy(module: nn.Module, name: str, value: nn.Module) -> nn.Module:
+    parts = [getattr(module, name, None), *list(module.modules())[1:]]
+    return next((part for part in parts if type(part) is type(value)), value)
+
+
+def _part(module: nn.Module, name: str, value: nn.Module) -> nn.Module:
+    if any(part is value for part in module.modules()):
+        return value
+    standing = module._modules.get(name)
+    return value if standing is None else standing
 
 
 def _held_now(module: nn.Module, declared: nn.Module, value: Any) -> Any:

@@ -99,7 +99,7 @@ def _collect(
         check_path(edit.path)
         if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
             continue
-        here = f"{relative}.{edit.slot}" if relative else edit.slot
+        here = join(relative, _step(edit.slot, delta.reference, state))
         if edit.path == path and not isinstance(edit, Inside):
             here = relative
         if order is None or isinstance(edit, Added):
@@ -131,6 +131,11 @@ def _collect(
             if inside and for_owner:
                 below = here + inside.path.removeprefix(edit.path)
                 _collect(for_owner, below, inside.path, placements, lifted, state)
+
+
+def _step(slot: str, owner: Node, state: State) -> str:
+    """A slot in the path of a statement's target: some modules have children named by numbers, and no index."""
+    return f'_modules["{slot}"]' if slot.isdigit() and not state.facts.indexed(owner.cls) else slot
 
 
 def _in_loops(

@@ -69,8 +69,9 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
         case Arranged():
             yield Statement(_arranged(target, change, placement))
         case Shared(target=other):
-            owner = change.path[: len(change.path) - len(placement.relative)]
-            yield Statement(f"{target} = {target_text(other[len(owner) :])}")
+            steps = placement.relative.count(".") + 1
+            owner = ".".join(change.path.split(".")[:-steps])
+            yield Statement(f"{target} = {target_text(other.removeprefix(f'{owner}.'))}")
         case Parametrized():
             yield from _parametrized(placement.relative, change, scope)
         case TensorChanged():
@@ -98,7 +99,7 @@ def target_text(relative: str) -> str:
 
 
 def _set(relative: str, text: str) -> SourceEdit:
-    if "." in relative or ORIGINAL in text:
+    if not relative.isidentifier() or ORIGINAL in text:
         target = target_text(relative)
         return Statement(f"{target} = {text.replace(ORIGINAL, target)}")
     return Assign(relative, text)

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..errors import UnsupportedChange
 from .faces import Face, Forms, TensorKind, plain_call, plain_state
+from .hooks import HOOKS, foreign_hooks
 from .ir import Argument, Built, ClassRef, CodeRef, Node, Value
 from .parametrized import parametrized_names, plain_class
 from .process import Process
@@ -20,16 +21,6 @@ from .walking import NamedModule, all_modules, named_modules
 
 # A plain `nn.Module()` holds what was put into it, as the lists do.
 CONTAINERS = (nn.ModuleList, nn.Sequential, nn.ModuleDict, nn.Module)
-HOOKS = (
-    "_forward_hooks",
-    "_forward_pre_hooks",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
 # State that no class declares: set by loading, by training set-up, or derived by `post_init` from what is declared.
 NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "_is_hf_initialized",
@@ -57,6 +48,8 @@ NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "kernel_config",
     "gradient_checkpointing",
     "_gradient_checkpointing_func",
+    "_require_grads_hook",
+    "_require_grads_hooks",
     "loss_type",
     "_loss_function",
     "_auto_class",
@@ -152,7 +145,7 @@ class Reader:
             attributes=tuple(attributes),
             methods=(*cls.methods, *methods),
             functions=cls.functions,
-            hooks=tuple(_foreign_hooks(module)),
+            hooks=tuple(foreign_hooks(module)),
             parametrized=parametrized_names(module),
         )
 
@@ -276,17 +269,6 @@ def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
 
 def _ties_words(module: nn.Module) -> bool:
     return bool(getattr(getattr(module, "config", None), "tie_word_embeddings", False))
-
-
-def _foreign_hooks(module: nn.Module) -> Iterator[str]:
-    for kind in HOOKS:
-        for hook in getattr(module, kind).values():
-            if not _installed_by_transformers(hook):
-                yield f"{kind.strip('_')[:-1].replace('_', ' ')} {getattr(hook, '__qualname__', type(hook).__name__)}"
-
-
-def _installed_by_transformers(hook: Any) -> bool:
-    return getattr(hook, "__module__", "").startswith("transformers.utils.output_capturing")
 
 
 def check_uncompiled(live: nn.Module) -> None:

@@ -20,6 +20,7 @@ class Facts:
     name_of: NameOf
     method: Callable[[str, CodeRef, ClassRef, frozenset[str]], Method]
     follows: Callable[[ClassRef], bool]  # whether a base class has to be emitted with its variants
+    indexed: Callable[[ClassRef], bool]  # whether children that are named by numbers are had by an index
     forced: frozenset[ClassRef] = frozenset()  # classes whose text has to stand in the emitted file
     prefer_sites: bool = True
     restores: tuple[SourceEdit, ...] = ()  # for the `_init_weights` of the model classes

@@ -1,6 +1,7 @@
 """Modules and their paths in one pass: `nn.Module.named_modules` hands each of them through a generator a level."""
 
 from torch import nn
+from transformers import PreTrainedModel
 
 NamedModule = tuple[str, nn.Module]
 
@@ -34,3 +35,12 @@ def all_modules(root: nn.Module) -> list[nn.Module]:
 
     visit(root)
     return list(found.values())
+
+
+def way_to_the_model(root: nn.Module) -> str:
+    """What to say of something that was put around a model of transformers; nothing of other modules."""
+    inside = [(path, type(module)) for path, module in named_modules(root) if isinstance(module, PreTrainedModel)]
+    if not inside or isinstance(root, PreTrainedModel):
+        return ""
+    path, cls = inside[0]
+    return f" It holds a {cls.__name__} as `{path}`: compile that."

@@ -24,7 +24,7 @@ from .record import Call, Recording, named_expression, recorded_call, recording
 from .signature import constructor_parameters
 from .tree import Reader, default_dtype, module_paths
 from .values import Values, class_ref, config_paths
-from .walking import all_modules, named_modules
+from .walking import all_modules, named_modules, way_to_the_model
 
 FOUNDATION = {"torch", "builtins", "abc", "typing"}
 
@@ -257,7 +257,7 @@ class Workbench:
         except Exception as error:
             raise InvalidDeclaration(
                 f"{self.declared.__name__} cannot be built from the live model's config on the meta device "
-                f"({type(error).__name__}: {error})."
+                f"({type(error).__name__}: {error}).{way_to_the_model(self.live)}"
             ) from error
 
     def _declared_instance(self) -> nn.Module:
