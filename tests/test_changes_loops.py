@@ -4,6 +4,7 @@ import pytest
 import torch
 import transformers as tf
 from torch import nn
+from transformers.models.llama.modeling_llama import LlamaAttention
 
 import archit_codegen as archit
 from tests.small import check, llama, said, small, vit
@@ -102,6 +103,19 @@ def test_layers_changed_alike_share_a_class() -> None:
             layer.mlp.up_proj = LowRankLinear(8, 12, 3)
     text = check(live, "self.up_proj = LowRankLinear(")
     assert "class LlamaDecoderLayerWithX" in text and "for i, layer" not in text
+
+
+class Attention(LlamaAttention):
+    """Of the user's own, told which layer it is in."""
+
+
+def test_an_index_that_the_class_of_the_layers_has_is_written_there() -> None:
+    with archit.record():
+        live = llama(num_hidden_layers=4)
+        for index, layer in enumerate(live.model.layers):
+            layer.self_attn = Attention(live.config, layer_idx=index)
+    text = check(live, "self.self_attn = Attention(config, layer_idx=layer_idx)")
+    assert text.count("class LlamaDecoderLayerWithX") == 1 and "for i, layer" not in text
 
 
 def test_lists_within_lists() -> None:
