@@ -94,7 +94,7 @@ def _collect(
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
     order = member_order(delta)
-    parted = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else {}
+    by_class = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else {}
     for edit in delta.edits:
         check_path(edit.path)
         if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
@@ -111,9 +111,9 @@ def _collect(
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
             lifted.append((None, Placement(edit.path, edit, None, None)))
         elif isinstance(edit, Inside):
-            for_class, for_owner = parted.get(edit.path) or split(
-                edit.delta, state.facts.forced, flat=state.facts.flat
-            )
+            for_class, for_owner = by_class.get(edit.path), None
+            if edit.path not in by_class:
+                for_class, for_owner = split(edit.delta, state.facts.forced, flat=state.facts.flat)
             name = None if for_class is None else _child_variant(for_class, edit.path, lifted, state)
             if name is not None:
                 _put(Placement(here, edit, declared, name), above, placements, lifted, state)
@@ -138,19 +138,16 @@ def _step(slot: str, owner: Node, state: State) -> str:
     return f'_modules["{slot}"]' if slot.isdigit() and not state.facts.indexed(owner.cls) else slot
 
 
-def _in_loops(
-    delta: Delta, relative: str, placements: list[Placement], state: State
-) -> dict[str, tuple[Delta | None, None]]:
+def _in_loops(delta: Delta, relative: str, placements: list[Placement], state: State) -> dict[str, Delta | None]:
     """Members of a list that differ in values alone which follow their index: there a loop of the owner's says what
     would else be a class for each of them. What is left to classes, by the paths of the members."""
-    left: dict[str, tuple[Delta | None, None]] = {}
+    left: dict[str, Delta | None] = {}
     by_path = replace(state, facts=replace(state.facts, flat=True))
     for group in differ_in_values(delta):
         if _is_one_class(group, state) or not _are_loops(group, relative, state):
             continue
         for edit in group:
-            for_class, for_owner = split(edit.delta, state.facts.forced, flat=True)
-            left[edit.path] = for_class, None
+            left[edit.path], for_owner = split(edit.delta, state.facts.forced, flat=True)
             if for_owner is not None:
                 _collect(for_owner, join(relative, edit.slot), edit.path, placements, [], by_path)
     return left
