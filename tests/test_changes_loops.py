@@ -184,6 +184,21 @@ def test_layers_wrapped_by_their_index(indices: range, rest: str) -> None:
     check(live, f'Around(LlamaDecoderLayer(config, layer_idx), f"layers.{{layer_idx}}", layer_idx + 1) {rest}')
 
 
+def test_every_second_layer_wrapped_and_all_of_them_changed() -> None:
+    """The layers inside the wrappers, and those without one, are of one new class."""
+    with archit.record():
+        live = llama(num_hidden_layers=4)
+        for index, layer in enumerate(live.model.layers):
+            layer.mlp.act_fn = nn.Tanh()
+            if index % 2 == 0:
+                live.model.layers[index] = Around(layer, "even", 2)
+    check(
+        live,
+        'Around(LlamaDecoderLayerWithX(config, layer_idx), "even", 2) if layer_idx in {0, 2} '
+        "else LlamaDecoderLayerWithX(config, layer_idx)",
+    )
+
+
 def test_layers_wrapped_where_nothing_counts() -> None:
     """ViT's layers are built in a loop without an index."""
     with archit.record():
