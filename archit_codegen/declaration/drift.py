@@ -41,8 +41,8 @@ def changed_by_reading(live: PreTrainedConfig, root: type[PreTrainedModel]) -> s
     """
     config = config_of(root.config_class, live)
     change = _reread(config)
-    _build_with_new_parts(config, root)
     if change is None:
+        _build_with_new_parts(config, root)
         return None
     if change != _reread(live):
         raise ValidationFailed("", f"read from its file again, {change}")
