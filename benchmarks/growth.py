@@ -12,15 +12,16 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from archit_codegen import compile_model
 from benchmarks import results
 from benchmarks.caches import forget_texts
-from benchmarks.clock import in_turns
+from benchmarks.clock import Work, in_turns
+from benchmarks.floor import floor_of
 from benchmarks.models import NAME, SUFFIX, built, swap
 
 SECTION = "growth"
 DEPTHS = (4, 8, 16, 32, 64, 128, 256, 512)
-CHANGED = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+CHANGED = (1, 4, 16, 64, 256, 512)
 PARAMETERS = (1e7, 1e8, 1e9, 1e10, 1e11, 1.7e12)
 DEEPEST = 512
-ROUNDS, ROUNDS_OF_APART = 7, 1
+ROUNDS, ROUNDS_OF_APART = 5, 1
 Point = dict[str, float]
 
 
@@ -60,16 +61,24 @@ SERIES: dict[str, tuple[Sequence[float], Callable[[Any], nn.Module]]] = {
 """What is varied, and the model for each of its values."""
 
 
-def point(live: nn.Module) -> Point:
-    """Processor seconds beyond those of building the model once, without and with validation."""
+def point(live: nn.Module, yardstick: Work) -> Point:
+    """Processor time beyond that of building the model once, without and with validation, as a multiple of that of
+    the yardstick just before and after: what the machine does changes its speed from one second to another."""
     cls = type(live)
-    works: dict[str, Callable[[], object]] = {
+    works: dict[str, Work] = {
+        "before": yardstick,
         "build": lambda: built(cls, live.config),
         "plain": lambda: compile_model(live, name=NAME, suffix=SUFFIX, validation=False),
+        "between": yardstick,
         "proved": lambda: compile_model(live, name=NAME, suffix=SUFFIX),
+        "after": yardstick,
     }
     taken = {name: found[0] for name, found in in_turns(works, 1, forget_texts).items()}
-    return {name: taken[name] - taken["build"] for name in ("plain", "proved")}
+    around = {"plain": ("before", "between"), "proved": ("between", "after")}
+    return {
+        kind: (taken[kind] - taken["build"]) / statistics.mean(taken[name] for name in names)
+        for kind, names in around.items()
+    }
 
 
 def exponent(points: Mapping[float, float], last: int = 4) -> float:
@@ -98,30 +107,21 @@ def _summary(points: Mapping[float, float]) -> dict[str, Any]:
 
 
 def measured(name: str) -> dict[float, Point]:
-    """The points of a series, each as a multiple of what a round takes in the middle.
-
-    In each round there is one measurement of each point, so that the machine's mood, which changes from one minute to
-    the next, is that of them all; and a round in which it changed is one of many.
-    """
+    """The points of a series: medians of rounds in each of which every point is measured once."""
     values, make = SERIES[name]
     models = {value: make(value) for value in values}
-    point(models[values[0]])  # source files are read, not counted
-    rounds = [_round(name, models) for _ in range(ROUNDS_OF_APART if name == "changed apart" else ROUNDS)]
+    yardstick = floor_of(swapped(DEPTHS[0])).run
+    point(models[values[0]], yardstick)  # source files are read, not counted
+    rounds: list[dict[float, Point]] = []
+    for _ in range(ROUNDS_OF_APART if name == "changed apart" else ROUNDS):
+        rounds.append({value: point(live, yardstick) for value, live in models.items()})
+        print(
+            name, *(f"{value:g}: {found['plain']:.2f} {found['proved']:.2f}," for value, found in rounds[-1].items())
+        )
     return {
         value: {kind: statistics.median(found[value][kind] for found in rounds) for kind in ("plain", "proved")}
         for value in values
     }
-
-
-def _round(name: str, models: Mapping[float, nn.Module]) -> dict[float, Point]:
-    taken = {value: point(live) for value, live in models.items()}
-    middle = {kind: statistics.median(found[kind] for found in taken.values()) for kind in ("plain", "proved")}
-    print(
-        name,
-        *(f"{value:g}: {found['plain']:.3f} {found['proved']:.3f}," for value, found in taken.items()),
-        flush=True,
-    )
-    return {value: {kind: found[kind] / middle[kind] for kind in middle} for value, found in taken.items()}
 
 
 def measure(names: Sequence[str] = tuple(SERIES)) -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 import transformers as tf
 from torch import nn
+from transformers.models.llama.modeling_llama import LlamaAttention
 
 import archit_codegen as archit
 from tests.small import check, llama, said, small, vit
@@ -104,6 +105,19 @@ def test_layers_changed_alike_share_a_class() -> None:
     assert "class LlamaDecoderLayerWithX" in text and "for i, layer" not in text
 
 
+class Attention(LlamaAttention):
+    """Of the user's own, told which layer it is in."""
+
+
+def test_an_index_that_the_class_of_the_layers_has_is_written_there() -> None:
+    with archit.record():
+        live = llama(num_hidden_layers=4)
+        for index, layer in enumerate(live.model.layers):
+            layer.self_attn = Attention(live.config, layer_idx=index)
+    text = check(live, "self.self_attn = Attention(config, layer_idx=layer_idx)")
+    assert text.count("class LlamaDecoderLayerWithX") == 1 and "for i, layer" not in text
+
+
 def test_lists_within_lists() -> None:
     config = tf.SwinConfig(
         image_size=16, patch_size=2, embed_dim=8, depths=[2, 3], num_heads=[1, 2], window_size=2, encoder_stride=2
@@ -168,6 +182,21 @@ def test_layers_wrapped_by_their_index(indices: range, rest: str) -> None:
         for index in indices:
             live.model.layers[index] = Around(live.model.layers[index], f"layers.{index}", index + 1)
     check(live, f'Around(LlamaDecoderLayer(config, layer_idx), f"layers.{{layer_idx}}", layer_idx + 1) {rest}')
+
+
+def test_every_second_layer_wrapped_and_all_of_them_changed() -> None:
+    """The layers inside the wrappers, and those without one, are of one new class."""
+    with archit.record():
+        live = llama(num_hidden_layers=4)
+        for index, layer in enumerate(live.model.layers):
+            layer.mlp.act_fn = nn.Tanh()
+            if index % 2 == 0:
+                live.model.layers[index] = Around(layer, "even", 2)
+    check(
+        live,
+        'Around(LlamaDecoderLayerWithX(config, layer_idx), "even", 2) if layer_idx in {0, 2} '
+        "else LlamaDecoderLayerWithX(config, layer_idx)",
+    )
 
 
 def test_layers_wrapped_where_nothing_counts() -> None:

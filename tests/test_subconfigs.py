@@ -1,5 +1,6 @@
 """Configs within a config: which of them get a class of their own, and under which name."""
 
+import pytest
 import torch
 import transformers as tf
 from torch import nn
@@ -54,3 +55,13 @@ def test_an_addition_two_configs_below() -> None:
     text = configuration(live)
     assert text.index("class T5Gemma2TextConfigX") < text.index('"text_config": T5Gemma2TextConfigX')
     assert text.index("class T5Gemma2EncoderConfigX") < text.index('"encoder": T5Gemma2EncoderConfigX')
+
+
+def test_an_addition_to_a_config_that_an_auto_class_looks_up_is_refused() -> None:
+    """`AutoModel.from_config` in the original's code knows no new class. The live config does not show it: its parts
+    are of the declared classes until it is read from a file."""
+    live = on_meta(tf.InternVLModel)
+    live.config.vision_config.scale_of_patches = 0.5
+    live.multi_modal_projector.extra = nn.Linear(2, 3, device="meta")
+    with pytest.raises(archit.ValidationFailed, match="built from a config that was read, it raises ValueError"):
+        archit.compile_model(live, name="tiny_x", suffix="WithX")

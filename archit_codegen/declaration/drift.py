@@ -32,18 +32,33 @@ def changed_by_building(live: nn.Module, dtype: torch.dtype) -> tuple[Configs, s
     return (found, f"building a {native.__name__} changes its config: {change}") if change else ({}, None)
 
 
-def changed_by_reading(live: PreTrainedConfig, config_class: type[PreTrainedConfig]) -> str | None:
+def changed_by_reading(live: PreTrainedConfig, root: type[PreTrainedModel]) -> str | None:
     """A note where a config file does not give the live config back, and neither does one of the declared class.
 
     Raises:
-        ValidationFailed: a config of the emitted class does not survive where the declared one does.
+        ValidationFailed: a config of the emitted class does not survive where the declared one does, or the emitted
+            root cannot be built from it.
     """
-    change = _reread(config_of(config_class, live))
+    config = config_of(root.config_class, live)
+    change = _reread(config)
     if change is None:
+        _build_with_new_parts(config, root)
         return None
     if change != _reread(live):
         raise ValidationFailed("", f"read from its file again, {change}")
     return f"{type(live).__name__} itself does not survive its own config file: {change}"
+
+
+def _build_with_new_parts(config: PreTrainedConfig, root: type[PreTrainedModel]) -> None:
+    """Configs within it that got classes of their own stand there only once it was read."""
+    try:
+        read = type(config).from_dict(config.to_dict())
+        if all(type(part).__module__ != type(config).__module__ for part in list(_parts(read))[1:]):
+            return
+        with under("meta", torch.get_default_dtype()):
+            root(read)
+    except Exception as error:
+        raise ValidationFailed("", f"built from a config that was read, it raises {one_line(error)[:200]}") from error
 
 
 def _reread(config: PreTrainedConfig) -> str | None:

@@ -22,6 +22,7 @@ from .source import class_text
 
 PLAN = "base_model_tp_plan"
 DEFAULTS = "sub_configs_defaults"
+TIES = "tie_word_embeddings"
 EXAMPLE = re.compile(r"^\s*(?:Examples?\b|```|>>>)", re.MULTILINE)
 SHOWN = re.compile(r"""[\w.+-]{1,60}|"[\w.+ -]{0,60}\"""")  # a default that a docstring can quote
 ADDED = "Was added to the configuration."
@@ -97,17 +98,21 @@ def config_class(config: Any, suffix: str, moves: Sequence[tuple[str, str]] = ()
     return _numbered(replace(found, fields=(*found.fields, *_moved_plan(found.base, moves))), {})
 
 
-def _config_class(config: PreTrainedConfig, suffix: str, given: frozenset[str]) -> ConfigClass:
-    """``given`` are the fields that the config which holds this one gives it."""
+def _config_class(
+    config: PreTrainedConfig, suffix: str, given: frozenset[str], *, inside: bool = False
+) -> ConfigClass:
+    """``given`` are the fields that the config which holds this one, if it is ``inside`` one, gives it."""
     cls = type(config)
     below = {name: getattr(config, name, None) for name in _plain_subs(cls)}
     subs = tuple(
         (name, sub)
         for name, inner in below.items()
         if isinstance(inner, PreTrainedConfig)
-        and ((sub := _config_class(inner, suffix, _given(cls, name))).fields or sub.subs)  # type: ignore[arg-type]
+        and ((sub := _config_class(inner, suffix, _given(cls, name), inside=True)).fields or sub.subs)  # type: ignore[arg-type]
     )
     declared = declared_fields(cls) | given  # type: ignore[arg-type]  # classes are hashable
+    if inside:
+        declared |= {TIES}  # Auto classes know no new class, and a config of the declared one takes this field too
     added = {name: value for name, value in config.to_dict().items() if name not in declared}
     fields = tuple(_field(name, value) for name, value in sorted(added.items()))
     return ConfigClass(f"{cls.__name__}{suffix}", cls, fields, *_head(cls), subs)

@@ -24,13 +24,13 @@ def over_index(groups: Groups) -> Groups:
     return found
 
 
-def _kind(alternative: Alternative) -> object:
+def _kind(alternative: Alternative) -> tuple[type, object]:
     match alternative:
         case Expression(held=held):
-            return held
+            return Expression, held
         case Arguments(changes=changes):
-            return tuple((key, text is None) for key, text in changes)
-    return alternative
+            return Arguments, tuple((key, text is None) for key, text in changes)
+    return type(alternative), alternative
 
 
 def _common(alternatives: Mapping[int, Alternative]) -> Alternative | None:

@@ -94,7 +94,7 @@ def _collect(
     """Changes in this owner, through the containers and native modules below it, with variants made for the others."""
     before = dict(delta.reference.children)
     order = member_order(delta)
-    parted = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else {}
+    by_class = _in_loops(delta, relative, placements, state) if delta.reference.kind == "container" else {}
     for edit in delta.edits:
         check_path(edit.path)
         if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
@@ -111,9 +111,9 @@ def _collect(
         if isinstance(edit, Shared) and not _below(edit.target, _owner_path(path, relative)):
             lifted.append((None, Placement(edit.path, edit, None, None)))
         elif isinstance(edit, Inside):
-            for_class, for_owner = parted.get(edit.path) or split(
-                edit.delta, state.facts.forced, flat=state.facts.flat
-            )
+            for_class, for_owner = by_class.get(edit.path), None
+            if edit.path not in by_class:
+                for_class, for_owner = split(edit.delta, state.facts.forced, flat=state.facts.flat)
             name = None if for_class is None else _child_variant(for_class, edit.path, lifted, state)
             if name is not None:
                 _put(Placement(here, edit, declared, name), above, placements, lifted, state)
@@ -138,33 +138,47 @@ def _step(slot: str, owner: Node, state: State) -> str:
     return f'_modules["{slot}"]' if slot.isdigit() and not state.facts.indexed(owner.cls) else slot
 
 
-def _in_loops(
-    delta: Delta, relative: str, placements: list[Placement], state: State
-) -> dict[str, tuple[Delta | None, None]]:
+def _in_loops(delta: Delta, relative: str, placements: list[Placement], state: State) -> dict[str, Delta | None]:
     """Members of a list that differ in values alone which follow their index: there a loop of the owner's says what
     would else be a class for each of them. What is left to classes, by the paths of the members."""
-    left: dict[str, tuple[Delta | None, None]] = {}
+    left: dict[str, Delta | None] = {}
     by_path = replace(state, facts=replace(state.facts, flat=True))
     for group in differ_in_values(delta):
-        parts = {edit.path: split(edit.delta, state.facts.forced, flat=True) for edit in group}
-        found: list[Placement] = []
-        lifted: list[Lifted] = []
+        if _is_one_class(group, state) or not _are_loops(group, relative, state):
+            continue
         for edit in group:
-            if (for_owner := parts[edit.path][1]) is not None:
-                _collect(for_owner, join(relative, edit.slot), edit.path, found, lifted, by_path)
-        if found and not lifted and _are_loops(found, state):
-            placements += found
-            left |= {path: (for_class, None) for path, (for_class, _) in parts.items()}
+            left[edit.path], for_owner = split(edit.delta, state.facts.forced, flat=True)
+            if for_owner is not None:
+                _collect(for_owner, join(relative, edit.slot), edit.path, placements, [], by_path)
     return left
 
 
-def _are_loops(placements: Sequence[Placement], state: State) -> bool:
+def _is_one_class(group: Sequence[Inside], state: State) -> bool:
+    """Whether the values that differ have one expression in the class of the members: it has the index, say."""
+    trial, names = state.on_trial(flat=state.facts.flat), set[str | None]()
+    for edit in group:
+        for_class, _ = split(edit.delta, state.facts.forced, flat=state.facts.flat)
+        try:
+            names.add(None if for_class is None else _child_variant(for_class, edit.path, [], trial))
+        except UnsupportedChange:
+            return False
+        if len(names) > 1 or None in names:
+            return False
+    return True
+
+
+def _are_loops(group: Sequence[Inside], relative: str, state: State) -> bool:
+    trial, found, lifted = state.on_trial(flat=True), list[Placement](), list[Lifted]()
     owner = state.owners[-1]
     try:
-        edits = looped([*statements(placements, owner.scope, state.facts.site_text)], owner.live)
+        for edit in group:
+            if (for_owner := split(edit.delta, state.facts.forced, flat=True)[1]) is not None:
+                _collect(for_owner, join(relative, edit.slot), edit.path, found, lifted, trial)
+        edits = looped([*statements(found, owner.scope, state.facts.site_text)], owner.live)
     except UnsupportedChange:  # the owner cannot write what a class of the member's own may
         return False
-    return all(isinstance(edit, Statement) and edit.text.startswith("for ") for edit in edits)
+    said = all(isinstance(edit, Statement) and edit.text.startswith("for ") for edit in edits)
+    return bool(found) and not lifted and said
 
 
 def _is_appended(delta: Delta, edit: Change) -> bool:

@@ -151,7 +151,7 @@ class Comparison:
 
     def compare_config_file(self) -> Iterator[str]:
         if isinstance(self.live, PreTrainedModel):
-            note = changed_by_reading(self.live.config, self.root.config_class)  # type: ignore[attr-defined]
+            note = changed_by_reading(self.live.config, self.root)
             if note is not None:
                 yield note
 

@@ -1,7 +1,7 @@
 """The variants found so far, by class and edits, what they are called and what stands in each place. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .changes import Delta
 from .edits import Guard, Method, SiteText, SourceEdit, Variant
@@ -43,6 +43,19 @@ class State:
     restoring: set[str] = field(default_factory=set)  # the variants that hold the `_init_weights` of others
     owners: list["Owner"] = field(default_factory=list)  # that are being planned, each inside the one before
     repeats: Repeats = field(default_factory=Repeats)
+
+    def on_trial(self, *, flat: bool) -> "State":
+        """A copy, in which a way to plan can be tried that is perhaps not taken."""
+        return State(
+            replace(self.facts, flat=flat),
+            self.suffix,
+            dict(self.names),
+            dict(self.counts),
+            dict(self.taken),
+            set(self.restoring),
+            list(self.owners),
+            Repeats(dict(self.repeats.known)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
