@@ -49,6 +49,7 @@ ON_META = [
     ("sapiens2.Sapiens2Backbone", "layer_class_changed", REBUILT),
     # Copies of the config that the class makes do not say whether words are tied: the tensors do.
     ("canine.CanineForQuestionAnswering", "weights_tied", REBUILT),
+    ("speecht5.SpeechT5ForSpeechToText", "inside_a_container", REBUILT),  # a property that cannot be read on `meta`
     ("internvl.InternVLModel", "weights_tied", REBUILT),  # an Auto class looks up the vision tower
     # Layers keep copies of the config that a property of it makes, which still have the vocabulary that it had.
     ("dots3_note.Dots3NoteTextModel", "token_embeddings_resized", REBUILT),

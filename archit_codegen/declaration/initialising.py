@@ -87,9 +87,12 @@ def _missing(module: nn.Module, names: tuple[str, ...]) -> Guard | None:
     """The first name on a path that a child does not have; what the module itself lacks is its class's own matter."""
     holder: Any = module
     for place, name in enumerate(names):
-        if not hasattr(holder, name):
+        try:
+            holder = getattr(holder, name)
+        except AttributeError:
             return Guard(".".join(names[:place]), name) if place and isinstance(holder, nn.Module) else None
-        holder = getattr(holder, name)
+        except Exception:  # it is there: a property of the user's, which computes what it cannot without weights
+            return None
     return None
 
 
