@@ -64,6 +64,14 @@ def test_numbers_that_fall_with_the_index() -> None:
     assert "LlamaDecoderLayerWithX" not in text
 
 
+def test_two_numbers_in_names_are_no_rule() -> None:
+    with archit.record():
+        live = llama(num_hidden_layers=2)
+        for layer, name in zip(live.model.layers, ("conv3", "conv7"), strict=True):
+            layer.mlp.up_proj = Named(layer.mlp.up_proj, name, 2)
+    check(live, '"conv3", 2)', '"conv7", 2)')
+
+
 def test_two_numbers_are_a_rule_beside_a_name_that_holds_the_index() -> None:
     text = check(named_llama(range(2), [5, 8], layers=2), 'f"layers.{i}.mlp.up_proj", 3 * i + 5)')
     assert "LlamaDecoderLayerWithX" not in text

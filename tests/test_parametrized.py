@@ -64,7 +64,7 @@ def test_two_on_one_tensor() -> None:
 def test_on_a_replaced_module() -> None:
     live = llama()
     live.model.layers[0].mlp.up_proj = parametrizations.weight_norm(nn.Linear(8, 12))
-    check(live, "self.up_proj = nn.Linear(8, 12)", "weight_norm(self.up_proj)")
+    check(live, "nn.Linear(self.up_proj.in_features, self.up_proj.out_features)", "weight_norm(self.up_proj)")
 
 
 def test_inside_a_wrapper() -> None:

@@ -83,7 +83,7 @@ class Rules:
             if len(set(texts)) == 1:
                 parts.append(ast.Constant(texts[0]))
             elif place % 2 and all(str(int(text)) == text for text in texts):
-                number = parsed(self.number([int(text) for text in texts], told=True))
+                number = parsed(self.number([int(text) for text in texts], told=self.named))
                 parts.append(ast.FormattedValue(number, -1))
             else:
                 raise Differ

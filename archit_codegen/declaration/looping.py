@@ -29,17 +29,17 @@ def looped(edits: Sequence[SourceEdit], owner: Node) -> list[SourceEdit]:
         if not plain or len(run) < 2:
             found += run
             continue
-        parsed = [statement for edit in run if isinstance(edit, Statement) for statement in ast.parse(edit.text).body]
-        done = _loops(parsed, (), owner, 0)
-        found += run if len(done) == len(parsed) else (Statement(ast.unparse(statement)) for statement in done)
+        lines = [statement for edit in run if isinstance(edit, Statement) for statement in ast.parse(edit.text).body]
+        done = _loops(lines, (), owner, 0)
+        found += run if len(done) == len(lines) else (Statement(ast.unparse(statement)) for statement in done)
     return found
 
 
 def following(texts: Mapping[int, str], index: str) -> str | None:
     """What expressions, by the index of the member that they are for, have in common, in terms of the index."""
-    parsed = {k: [ast.parse(text).body[0]] for k, text in sorted(texts.items())}
+    lines = {k: [ast.parse(text).body[0]] for k, text in sorted(texts.items())}
     try:
-        (common,) = _Loop((), parsed, index).lines()
+        (common,) = _Loop((), lines, index).lines()
     except Differ:
         return None
     return ast.unparse(common)
