@@ -57,7 +57,7 @@ def _build_with_new_parts(config: PreTrainedConfig, root: type[PreTrainedModel])
             return
         with under("meta", torch.get_default_dtype()):
             root(read)
-    except Exception as error:
+    except Exception as error:  # whatever the config class or the constructors raise, the package is wrong
         raise ValidationFailed("", f"built from a config that was read, it raises {one_line(error)[:200]}") from error
 
 

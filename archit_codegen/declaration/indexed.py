@@ -12,15 +12,16 @@ Groups = Mapping[Alternative, list[int]]  # the rounds of each alternative
 def over_index(groups: Groups) -> Groups:
     """Alternatives that differ in what follows the index as one, in which `INDEX` stands for it."""
     kinds: dict[object, dict[Alternative, list[int]]] = {}
-    for alternative, rounds in groups.items():
-        kinds.setdefault(_kind(alternative), {})[alternative] = rounds
+    for alternative, chosen in groups.items():
+        kinds.setdefault(_kind(alternative), {})[alternative] = chosen
     found: dict[Alternative, list[int]] = {}
     for each in kinds.values():
-        common = _common({k: alternative for alternative, rounds in each.items() for k in rounds})
-        if common is None or len(each) == 1:
+        rounds = {k: alternative for alternative, chosen in each.items() for k in chosen}
+        common = _common(rounds) if len(each) > 1 else None
+        if common is None:
             found |= each
         else:
-            found[common] = sorted(k for rounds in each.values() for k in rounds)
+            found[common] = sorted(rounds)
     return found
 
 

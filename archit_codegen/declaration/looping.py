@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from .edits import SourceEdit, Statement
 from .indexrules import Differ, Rules, flat, names_index, parsed, zipped
 from .ir import Node
-from .membernames import member_name, slice_text
+from .membernames import member_name, path_text, slice_text
 
 Steps = tuple[str, ...]  # from `self`: names of slots, and digits for the members of lists
 At = tuple[Steps, int]  # a list, and one of its members
@@ -92,7 +92,7 @@ class _Loop:
             body = self.lines()
         except Differ:
             return None
-        (loop,) = ast.parse(self.around(_expression(self.steps), size)).body
+        (loop,) = ast.parse(self.around(path_text("self", ".".join(self.steps)), size)).body
         assert isinstance(loop, ast.For)
         inner = loop.body[0] if isinstance(loop.body[0], ast.If) else loop
         inner.body = [*(line for line in inner.body if not isinstance(line, ast.Pass)), *body]
@@ -152,7 +152,7 @@ class _Loop:
         if isinstance(getattr(node, "ctx", None), ast.Load):
             return ast.Name(self.member, ast.Load())
         self.rules.counts = True
-        return parsed(f"{_expression(self.steps)}[{self.index}]", node.ctx)  # type: ignore[attr-defined]
+        return parsed(f"{path_text('self', '.'.join(self.steps))}[{self.index}]", node.ctx)  # type: ignore[attr-defined]
 
 
 # --- members --------------------------------------------------------------------------------------------------------
@@ -205,10 +205,6 @@ def _steps(node: ast.AST) -> Steps | None:
         else:
             break
     return tuple(reversed(steps)) if steps and isinstance(node, ast.Name) and node.id == "self" else None
-
-
-def _expression(steps: Steps) -> str:
-    return "self" + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in steps)
 
 
 def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:

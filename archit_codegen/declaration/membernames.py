@@ -1,4 +1,4 @@
-"""How the members of a list are called in a loop, and which of them are a slice of it. Pure."""
+"""How slots and the members of lists are named in source, and which members are a slice. Pure."""
 
 import builtins
 from collections.abc import Sequence
@@ -10,6 +10,11 @@ def member_name(container: str) -> str:
     last = container.rpartition(".")[2]
     name = last[:-1] if last.endswith("s") else last
     return "block" if len(last) <= 3 or hasattr(builtins, name) or iskeyword(name) else name
+
+
+def path_text(owner: str, path: str) -> str:
+    """``self.layer[3].output`` for ``"layer.3.output"``."""
+    return owner + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split(".") if step)
 
 
 def slice_text(indices: Sequence[int], count: int) -> str | None:

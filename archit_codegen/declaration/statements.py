@@ -27,6 +27,7 @@ from .declaredcalls import originals, rebuilt_text
 from .edits import COUNT, INDEX, ORIGINAL, Assign, HiddenBuffer, SourceEdit, Statement
 from .expressions import Scope, argument_text, call_text, field_text, learnt_text, shortened, value_text
 from .ir import Literal, TensorFact, Value
+from .membernames import path_text
 from .placing import Placement, Sites
 
 ORDER: tuple[type[Change], ...] = (
@@ -92,10 +93,7 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
 
 def target_text(relative: str) -> str:
     """``self.layer[3].output`` for ``"layer.3.output"``."""
-    text = "self"
-    for step in relative.split(".") if relative else ():
-        text += f"[{step}]" if step.isdigit() else f".{step}"
-    return text
+    return path_text("self", relative)
 
 
 def _set(relative: str, text: str) -> SourceEdit:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from .changes import Added, Arranged, Change, Delta, Frozen, Inside, Replaced
 from .ir import Node, TensorFact, join
-from .membernames import member_name, slice_text
+from .membernames import member_name, path_text, slice_text
 
 Switches = tuple[Frozen, ...]
 EXCEPTION = 0.01  # of two equal numbers of switches, the one on whole modules is preferred
@@ -196,11 +196,11 @@ def _by_member(container: str, count: int, members: Mapping[int, list[tuple[str,
         groups.setdefault(tuple(switches), []).append(index)
     for done, indices in groups.items():
         if len(indices) == 1:
-            owner = _text("self", f"{container}.{indices[0]}")
+            owner = path_text("self", f"{container}.{indices[0]}")
             yield from (_switch(owner, path, flag) for path, flag in done)
             continue
         name = member_name(container)
-        over = _text("self", container)
+        over = path_text("self", container)
         target = f"for {name} in {over}{slice_text(indices, count)}:"
         if slice_text(indices, count) is None:
             target = f"for index in ({', '.join(map(str, indices))}):\n    {name} = {over}[index]"
@@ -222,8 +222,4 @@ def _list_step(path: str, root: Node) -> tuple[str, int, int, str] | None:
 
 
 def _switch(owner: str, path: str, flag: bool) -> str:
-    return f"{_text(owner, path)}.requires_grad_({flag})"
-
-
-def _text(owner: str, path: str) -> str:
-    return owner + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in path.split(".") if step)
+    return f"{path_text(owner, path)}.requires_grad_({flag})"
