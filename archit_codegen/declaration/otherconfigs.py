@@ -6,7 +6,7 @@ each kind, the most telling one first; who asks takes the first that builds.
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -53,8 +53,20 @@ def other_configs(config: Any) -> Iterator[Iterator[Attempt]]:
     yield iter([partial(made, more=2)])
     yield _wider(config, labels=2)
     yield _wider(config, labels=5, alike=True)
-    yield iter([partial(made, more=3, width=lambda *_: 4, labels=9), partial(made, more=3, labels=9)])
+    yield iter([partial(made, more=5, width=lambda *_: 4, labels=9), partial(made, more=5, labels=9)])
+    yield _other_heads(config)
     yield iter([partial(made, stages=1)] if _stages(config) else [])
+
+
+def _other_heads(config: Any) -> Iterator[Attempt]:
+    """Numbers of heads that were equal, or a multiple of each other, in all configs so far."""
+    named = [(path, name) for _, path, name, _ in _fields(config, HEADS)]
+    for one in (0, 1) if len(named) > 1 else ():
+        yield partial(_made, config, width=lambda *_: 4, heads=partial(_twice, named[one::2]))
+
+
+def _twice(fields: Sequence[tuple[str, str]], path: str, name: str) -> int:
+    return 2 if (path, name) in fields else 1
 
 
 def widths(config: Any) -> list[str]:
@@ -72,7 +84,7 @@ def _wider(config: Any, labels: int, *, alike: bool = False) -> Iterator[Attempt
     own = dict(zip([(path, name) for path, name, _ in sizes], cycle(PRIMES), strict=False))
     by_value = dict(zip(dict.fromkeys(repr(value) for *_, value in sizes), cycle(PRIMES), strict=False))
     if alike:
-        yield partial(made, width=lambda *_: 2, heads=2)
+        yield partial(made, width=lambda *_: 2, heads=lambda *_: 2)
     else:
         yield partial(made, width=lambda path, name, _: own[path, name])
         yield partial(made, width=lambda *field: by_value[repr(field[2])])
@@ -89,7 +101,7 @@ def _made(
     stages: int = 0,
     width: Callable[[str, str, Any], int] | None = None,
     labels: int = 0,
-    heads: int = 1,
+    heads: Callable[[str, str], int] = lambda *_: 1,
 ) -> OtherConfig:
     other = copy.deepcopy(config)
     changed: dict[str, Any] = {}
@@ -104,7 +116,7 @@ def _made(
             _set(owner, path, name, _times(value, factor), changed)
     wider = len(changed) > (len(_fields(other, DEPTH)) if deeper else 0)
     for owner, path, name, value in _fields(other, HEADS):
-        _set(owner, path, name, _times(value, heads), changed)
+        _set(owner, path, name, _times(value, heads(path, name)), changed)
     if labels:
         for step, (owner, path, name, value) in enumerate(_fields(other, COUNT)):
             if isinstance(value, int):
