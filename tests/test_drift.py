@@ -56,3 +56,12 @@ def test_a_config_file_that_only_the_package_cannot_read_is_refused(method: str,
 def test_a_config_that_only_the_package_changes_while_it_builds_is_refused() -> None:
     files = package(f"{BODY}\n        config.layer_norm_eps = 0.5")
     assert "layer_norm_eps is 0.5" in refused(modified(), files).reason
+
+
+def test_ties_that_a_config_switches_off_when_it_is_read_are_refused() -> None:
+    live = on_meta(tf.models.blt.modeling_blt.BltPatcher)
+    live.config.tie_word_embeddings = True
+    live.layers[3].self_attn.q_proj.weight = live.layers[1].self_attn.v_proj.weight
+    with pytest.raises(archit.UnsupportedChange, match="read from a file switches ties off") as raised:
+        archit.compile_model(live, name="blt_x", suffix="X")
+    assert raised.value.path == "layers.3.self_attn.q_proj.weight"

@@ -150,7 +150,7 @@ def test_every_layer_becomes_what_it_would_by_itself(layer: type, monkeypatch: p
     live = Model(layer)
     live.first = nn.ReLU()
     found = emitted(live, Part)
-    monkeypatch.setattr(Repeats, "find", lambda self, delta: None)
+    monkeypatch.setattr(Repeats, "find", lambda self, delta, likeness: None)
     assert found == emitted(live, Part)
 
 
@@ -159,7 +159,7 @@ def test_the_layers_of_a_mixture_become_what_they_would_by_themselves(monkeypatc
     for _ in surgeries(live):
         found = emitted(live)
         with monkeypatch.context() as patch:
-            patch.setattr(Repeats, "find", lambda self, delta: None)
+            patch.setattr(Repeats, "find", lambda self, delta, likeness: None)
             assert found == emitted(live)
 
 
@@ -167,7 +167,7 @@ def test_layers_that_are_alike_are_planned_once(monkeypatch: pytest.MonkeyPatch)
     live, found = Model(Plain), []
     live.first = nn.ReLU()
     find = Repeats.find
-    monkeypatch.setattr(Repeats, "find", lambda self, delta: found.append(find(self, delta)) or found[-1])
+    monkeypatch.setattr(Repeats, "find", lambda *given: found.append(find(*given)) or found[-1])
     emitted(live, Part)
     # The first layer, its part, and then the three others.
     assert [known is not None for known in found] == [False, False, True, True, True]

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+import torch
+import transformers as tf
 from torch import nn
 
-from tests.small import bert, check, llama
+import archit_codegen as archit
+from tests.small import TEXT, bert, check, llama
 
 
 def classes(text: str) -> list[str]:
@@ -74,3 +77,23 @@ def test_a_module_where_the_class_has_none() -> None:
     live = bert()
     live.bert.pooler = nn.Linear(8, 8)
     check(live, "self.pooler = nn.Linear(8, 8)", "class BertModelWithX", saved=False)
+
+
+@pytest.mark.parametrize("part", ["position_embedding", "class_embedding"])
+def test_what_stands_where_the_class_freezes_its_modules(part: str) -> None:
+    """Idefics freezes its vision model after `post_init()`: what is put there is frozen with it, and trained again."""
+    vision = {"embed_dim": 8, "image_size": 4, "patch_size": 2, "intermediate_size": 12, "num_hidden_layers": 1}
+    config = tf.IdeficsConfig(
+        **{**TEXT, "num_hidden_layers": 1}, additional_vocab_size=2, vision_config={**vision, "num_attention_heads": 2}
+    )
+    with torch.device("meta"):
+        live = tf.IdeficsModel(config)
+        embeddings = live.vision_model.embeddings
+        if part == "position_embedding":
+            embeddings.position_embedding = nn.Embedding(9, 8)
+        else:
+            embeddings.class_embedding = nn.Parameter(torch.empty(3, 8))
+    files = archit.compile_model(live, name="idefics_x", suffix="X").files
+    text = next(text for path, text in files.items() if "modeling" in path)
+    frozen = text.index("        self.freeze_relevant_params(config)\n")
+    assert text.index(f"        self.vision_model.embeddings.{part}.requires_grad_(True)\n") > frozen

@@ -12,7 +12,7 @@ from archit_codegen.declaration.differences import config_difference
 from archit_codegen.declaration.facts import Configs
 from archit_codegen.declaration.loading import one_line
 from archit_codegen.declaration.reloading import native_class
-from archit_codegen.errors import ValidationFailed
+from archit_codegen.errors import UnsupportedChange, ValidationFailed
 
 
 def changed_by_building(live: nn.Module, dtype: torch.dtype) -> tuple[Configs, str | None]:
@@ -38,9 +38,11 @@ def changed_by_reading(live: PreTrainedConfig, root: type[PreTrainedModel]) -> s
     Raises:
         ValidationFailed: a config of the emitted class does not survive where the declared one does, or the emitted
             root cannot be built from it.
+        UnsupportedChange: weights are tied, and a config that was read switches that off.
     """
     config = config_of(root.config_class, live)
     change = _reread(config)
+    _keep_ties(config, root)
     if change is None:
         _build_with_new_parts(config, root)
         return None
@@ -59,6 +61,35 @@ def _build_with_new_parts(config: PreTrainedConfig, root: type[PreTrainedModel])
             root(read)
     except Exception as error:  # whatever the config class or the constructors raise, the package is wrong
         raise ValidationFailed("", f"built from a config that was read, it raises {one_line(error)[:200]}") from error
+
+
+def _keep_ties(config: PreTrainedConfig, root: type[PreTrainedModel]) -> None:
+    """Some configs switch ties off whenever they are made: as soon as one is read, the weights part."""
+    try:
+        read = type(config).from_dict(config.to_dict())
+        if all(_switch(one) == _switch(other) for one, other in zip(_parts(config), _parts(read), strict=True)):
+            return
+        with under("meta", torch.get_default_dtype()):
+            lost = sorted(_tied(root(config)) - _tied(root(read)))
+    except Exception:  # told by `_reread` and `_build_with_new_parts`, where it is no drift of the declared class
+        return
+    if lost:
+        raise UnsupportedChange(
+            lost[0][1],
+            f"is tied to {lost[0][0]}, while a config that is read from a file switches ties off",
+            "Give the model a config class whose `__post_init__` leaves `tie_word_embeddings` as it is, or share the "
+            "module instead of its weight.",
+        )
+
+
+def _switch(config: PreTrainedConfig) -> bool:
+    return bool(getattr(config, "tie_word_embeddings", False))
+
+
+def _tied(model: nn.Module) -> set[tuple[str, str]]:
+    first: dict[int, str] = {}
+    named = model.named_parameters(remove_duplicate=False)
+    return {(first[id(one)], name) for name, one in named if first.setdefault(id(one), name) != name}
 
 
 def _reread(config: PreTrainedConfig) -> str | None:

@@ -9,6 +9,7 @@ from .ir import ClassRef, CodeRef, Site
 ORIGINAL = "__original__"
 # Stand in a learnt test for the index of the loop, and for the number of its rounds.
 INDEX, COUNT = "__index__", "__count__"
+SWITCH = ".requires_grad_("  # stands last of all: what a class does after `post_init()` may freeze its modules
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from .ir import (
 Holds = Callable[[str, str, Literal], bool]
 SIMPLE = re.compile(r"[\w.]+(\[\w+\])?")
 NameOf = Callable[[CodeRef], str]
+Names = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,16 @@ class Scope:
 
 def scope_of(owner: Node, holds: Holds, name_of: NameOf, path: str) -> Scope:
     """The scope of the constructor of ``owner``."""
+    configs, values, plain = own_names(owner)
+    return Scope(dict(configs), {}, holds, name_of, path, values, plain)
+
+
+def own_names(owner: Node) -> tuple[Names, tuple[tuple[Value, str], ...], frozenset[str]]:
+    """What the constructor of ``owner`` has names for: configs by path, other values, and its plain arguments."""
     arguments = _named_arguments(owner)
-    values = tuple((a.value, a.name) for a in arguments if _is_owned(a.value))
-    plain = frozenset(a.name for a in arguments if isinstance(a.value, Literal) and a.kind == "parameter")
-    return Scope(_config_names(owner), {}, holds, name_of, path, values, plain)
+    values = tuple([(a.value, a.name) for a in arguments if _is_owned(a.value)])
+    plain = frozenset([a.name for a in arguments if isinstance(a.value, Literal) and a.kind == "parameter"])
+    return tuple(_config_names(owner, arguments).items()), values, plain
 
 
 def _is_owned(value: Value) -> bool:
@@ -69,8 +76,7 @@ def _named_arguments(owner: Node) -> tuple[Argument, ...]:
     return tuple(argument for argument in arguments if argument.kind != "positional")
 
 
-def _config_names(owner: Node) -> Mapping[str, str]:
-    arguments = _named_arguments(owner)
+def _config_names(owner: Node, arguments: Sequence[Argument]) -> Mapping[str, str]:
     names = {a.value.path: a.name for a in arguments if isinstance(a.value, ConfigRef)}
     if names:
         return names

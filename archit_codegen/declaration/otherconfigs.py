@@ -6,11 +6,13 @@ each kind, the most telling one first; who asks takes the first that builds.
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
 from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
 
 from .origins import is_config
 
@@ -29,12 +31,15 @@ Found = list[tuple[Any, str, str, Any]]  # config that has the field, its path, 
 
 @dataclass(frozen=True, slots=True)
 class OtherConfig:
-    """``label`` says what is different; a ``deeper`` one has more layers, a ``wider`` one larger modules."""
+    """``label`` says what is different; a ``deeper`` one has more layers, a ``wider`` one larger modules, a ``staged``
+    one more stages. ``changed`` are the paths of all fields that have another value."""
 
     config: Any
     label: str
     deeper: bool
     wider: bool
+    staged: bool
+    changed: frozenset[str]
 
 
 Attempt = Callable[[], OtherConfig]
@@ -48,7 +53,25 @@ def other_configs(config: Any) -> Iterator[Iterator[Attempt]]:
     yield iter([partial(made, more=2)])
     yield _wider(config, labels=2)
     yield _wider(config, labels=5, alike=True)
-    yield iter([partial(made, more=3, width=lambda *_: 4, labels=9), partial(made, more=3, labels=9)])
+    yield iter([partial(made, more=5, width=lambda *_: 4, labels=9), partial(made, more=5, labels=9)])
+    yield _other_heads(config)
+    yield iter([partial(made, stages=1)] if _stages(config) else [])
+
+
+def _other_heads(config: Any) -> Iterator[Attempt]:
+    """Numbers of heads that were equal, or a multiple of each other, in all configs so far."""
+    named = [(path, name) for _, path, name, _ in _fields(config, HEADS)]
+    for one in (0, 1) if len(named) > 1 else ():
+        yield partial(_made, config, width=lambda *_: 4, heads=partial(_twice, named[one::2]))
+
+
+def _twice(fields: Sequence[tuple[str, str]], path: str, name: str) -> int:
+    return 2 if (path, name) in fields else 1
+
+
+def widths(config: Any) -> list[str]:
+    """The paths of the fields that are widths."""
+    return [f"{path}.{name}" if path else name for _, path, name, _ in _fields(config, WIDTH)]
 
 
 def _wider(config: Any, labels: int, *, alike: bool = False) -> Iterator[Attempt]:
@@ -57,25 +80,33 @@ def _wider(config: Any, labels: int, *, alike: bool = False) -> Iterator[Attempt
     ``alike`` asks for one number for all, and with that for as many times the heads, so that each keeps its width.
     """
     made = partial(_made, config, labels=labels)
-    widths = [(path, name, value) for _, path, name, value in _fields(config, WIDTH)]
-    own = dict(zip([(path, name) for path, name, _ in widths], cycle(PRIMES), strict=False))
-    by_value = dict(zip(dict.fromkeys(repr(value) for *_, value in widths), cycle(PRIMES), strict=False))
+    sizes = [(path, name, value) for _, path, name, value in _fields(config, WIDTH)]
+    own = dict(zip([(path, name) for path, name, _ in sizes], cycle(PRIMES), strict=False))
+    by_value = dict(zip(dict.fromkeys(repr(value) for *_, value in sizes), cycle(PRIMES), strict=False))
     if alike:
-        yield partial(made, width=lambda *_: 2, heads=2)
+        yield partial(made, width=lambda *_: 2, heads=lambda *_: 2)
     else:
         yield partial(made, width=lambda path, name, _: own[path, name])
         yield partial(made, width=lambda *field: by_value[repr(field[2])])
     yield partial(made, width=lambda *_: 2 if alike else 3)
-    for one in widths:
+    for one in sizes:
         yield partial(made, width=lambda *field, one=one: 2 if field == one else 1)
     yield made
 
 
 def _made(
-    config: Any, *, more: int = 0, width: Callable[[str, str, Any], int] | None = None, labels: int = 0, heads: int = 1
+    config: Any,
+    *,
+    more: int = 0,
+    stages: int = 0,
+    width: Callable[[str, str, Any], int] | None = None,
+    labels: int = 0,
+    heads: Callable[[str, str], int] = lambda *_: 1,
 ) -> OtherConfig:
     other = copy.deepcopy(config)
     changed: dict[str, Any] = {}
+    if stages:
+        _add_stages(other, stages, changed)
     if more:
         _deepen(other, more, changed)
     deeper = bool(changed)
@@ -85,7 +116,7 @@ def _made(
             _set(owner, path, name, _times(value, factor), changed)
     wider = len(changed) > (len(_fields(other, DEPTH)) if deeper else 0)
     for owner, path, name, value in _fields(other, HEADS):
-        _set(owner, path, name, _times(value, heads), changed)
+        _set(owner, path, name, _times(value, heads(path, name)), changed)
     if labels:
         for step, (owner, path, name, value) in enumerate(_fields(other, COUNT)):
             if isinstance(value, int):
@@ -93,7 +124,8 @@ def _made(
         if isinstance(getattr(other, "num_labels", None), int) and "num_labels" not in vars(other):
             _set(other, "", "num_labels", other.num_labels + labels, changed)
     shown = ", ".join(f"{name} = {value}" for name, value in list(changed.items())[:3])
-    return OtherConfig(other, f"{shown}{', ...' if len(changed) > 3 else ''}", deeper, wider)
+    label = f"{shown}{', ...' if len(changed) > 3 else ''}"
+    return OtherConfig(other, label, deeper, wider, stages > 0, frozenset(changed))
 
 
 def _deepen(config: Any, more: int, changed: dict[str, Any]) -> None:
@@ -105,6 +137,21 @@ def _deepen(config: Any, more: int, changed: dict[str, Any]) -> None:
         for other, entries in _lists(owner).items():
             if isinstance(value, int) and len(entries) == value and not DEPTHS.search(other):
                 setattr(owner, other, type(entries)([*entries, *(entries * more)[:more]]))
+
+
+def _stages(config: Any) -> Found:
+    """The lists that say how deep each stage is."""
+    return [field for field in _fields(config, DEPTH) if DEPTHS.search(field[2]) and not isinstance(field[3], int)]
+
+
+def _add_stages(config: Any, more: int, changed: dict[str, Any]) -> None:
+    """As many as the last one; numbers of layers that count the stages count these too."""
+    for owner, path, _, depths in _stages(config):
+        for name, value in list(vars(owner).items()):
+            if isinstance(value, list | tuple) and len(value) == len(depths) and all(map(_is_size, value)):
+                _set(owner, path, name, type(value)([*value, *value[-1:] * more]), changed)
+            elif type(value) is int and value == len(depths) and DEPTH.search(name):
+                _set(owner, path, name, value + more, changed)
 
 
 def _each(values: Any, more: int) -> Any:
@@ -120,8 +167,12 @@ def _times(value: Any, factor: int) -> Any:
 
 
 def _set(owner: Any, path: str, name: str, value: Any, changed: dict[str, Any]) -> None:
+    """A field whose bounds the value exceeds stays as it is."""
     if vars(owner)[name] != value if name in vars(owner) else getattr(owner, name) != value:
-        setattr(owner, name, value)
+        try:
+            setattr(owner, name, value)
+        except (StrictDataclassError, ValueError):
+            return
         changed[f"{path}.{name}" if path else name] = value
 
 

@@ -203,7 +203,8 @@ def _owner_path(path: str, relative: str) -> str:
 
 
 def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: State) -> str | None:
-    if (repeated := state.repeats.find(delta)) is not None:
+    likeness = state.repeats.likeness(delta)
+    if (repeated := state.repeats.find(delta, likeness)) is not None:
         state.taken |= repeated
         return repeated.get(delta.live.key)
     edits, above = _owner_edits(delta, state, path)
@@ -212,7 +213,7 @@ def _child_variant(delta: Delta, path: str, lifted: list[Lifted], state: State) 
     wanted = edits or by_name or delta.reference.cls in state.facts.forced
     name = variant_name(delta, edits, state) if wanted else None
     if not above:
-        state.repeats.keep(delta, edits, state.taken)
+        state.repeats.keep(delta, likeness, edits, state.taken)
     return name
 
 

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 from .edits import (
+    SWITCH,
     Assign,
     ClassAttribute,
     Constructs,
@@ -94,10 +95,12 @@ def _edit_initialiser(cls: ast.ClassDef, edits: Sequence[SourceEdit]) -> None:
     ends = (place for place, line in enumerate(function.body) if _is_post_init(line))
     place = next(ends, len(function.body))
     post, after = function.body[place : place + 1], function.body[place + 1 :]
+    last = [line for line in new if after and SWITCH in ast.unparse(line)]
+    new = [line for line in new if line not in last]
     if any(map(_sets_slot, after)) and any(map(_sets_slot, new)):
-        function.body[place:] = [*after, *new, *post]
+        function.body[place:] = [*after, *new, *post, *last]
     else:
-        function.body[place:place] = new
+        function.body[place:] = [*new, *post, *after, *last]
 
 
 def _text(edit: Assign | Statement) -> str:

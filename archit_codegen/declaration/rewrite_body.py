@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from .edits import Assign, ClassAttribute, InitWeights, Method, NewMethod, SourceEdit, Statement
+from .edits import SWITCH, Assign, ClassAttribute, InitWeights, Method, NewMethod, SourceEdit, Statement
 
 INIT = "__init__"
 INIT_WEIGHTS = "_init_weights"
@@ -113,11 +113,13 @@ def _with_end(function: cst.FunctionDef, texts: Sequence[str]) -> cst.FunctionDe
     if body[:post] and new:
         new[0] = new[0].with_changes(leading_lines=[cst.EmptyLine(indent=False), *parsed.header])
     after = body[post + 1 :]
+    last = [line for line in new if after and SWITCH in cst.Module([]).code_for_node(line)]
+    new = [line for line in new if line not in last]
     if any(map(_sets_slot, after)) and any(map(_sets_slot, new)):
         # What the class adds after `post_init()` comes before what is new, and `post_init()` is still to see that.
-        lines = [*body[:post], *after, *new, body[post]]
+        lines = [*body[:post], *after, *new, body[post], *last]
     else:
-        lines = [*body[:post], *new, *body[post:]]
+        lines = [*body[:post], *new, *body[post:], *last]
     return function.with_changes(body=function.body.with_changes(body=lines))
 
 

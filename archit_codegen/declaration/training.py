@@ -43,8 +43,17 @@ def switches_below(changes: Sequence[Change], path: str, root: Node, held_as: st
 # --- what is declared ---------------------------------------------------------------------------------------------
 
 
-def _declared(reference: Node | None, live: Node, delta: Delta | None, found: dict[int, bool], seen: set[int]) -> None:
-    """Whether each live parameter, by its key, has gradients when its module was made as the other changes say."""
+def _declared(
+    reference: Node | None,
+    live: Node,
+    delta: Delta | None,
+    found: dict[int, bool],
+    seen: set[int],
+    *,
+    frozen: bool = False,
+) -> None:
+    """Whether each live parameter, by its key, has gradients when its module was made as the other changes say.
+    ``frozen``: it stands where the class freezes what it made, and what is put there instead as well."""
     if live.key in seen:
         return
     seen.add(live.key)
@@ -53,30 +62,38 @@ def _declared(reference: Node | None, live: Node, delta: Delta | None, found: di
         if fact is not None:
             old = before.get(name)
             # A parameter of another shape is made anew, with the live one's gradients.
-            found.setdefault(fact.key, old.requires_grad if old and old.shape == fact.shape else fact.requires_grad)
-    for child, known, inner in _children(reference, live, delta):
-        _declared(known, child, inner, found, seen)
+            anew = old is None or (old.shape != fact.shape and old.requires_grad)
+            own = fact.requires_grad if anew or old is None else old.requires_grad
+            found.setdefault(fact.key, own and not frozen)
+    for child, known, inner, below in _children(reference, live, delta):
+        _declared(known, child, inner, found, seen, frozen=frozen or below)
 
 
-def _differ(reference: Node | None, live: Node, delta: Delta | None, seen: set[int]) -> bool:
+def _differ(reference: Node | None, live: Node, delta: Delta | None, seen: set[int], *, frozen: bool = False) -> bool:
     """Whether a parameter may have other gradients than its module was made with: a look at what is not alike."""
-    if live.key in seen or (reference is not None and reference.form == live.form):
+    if live.key in seen or (reference is not None and reference.form == live.form and not frozen):
         return False
     seen.add(live.key)
     before = dict(reference.parameters) if reference is not None else {}
     for name, fact in live.parameters:
         old = before.get(name)
+        if fact is not None and fact.requires_grad and frozen:
+            return True
         if fact is not None and old is not None and old.requires_grad != fact.requires_grad:
             return True
-    return any(_differ(known, child, inner, seen) for child, known, inner in _children(reference, live, delta))
+    return any(
+        _differ(known, child, inner, seen, frozen=frozen or below)
+        for child, known, inner, below in _children(reference, live, delta)
+    )
 
 
 def _children(
     reference: Node | None, live: Node, delta: Delta | None
-) -> Iterator[tuple[Node, Node | None, Delta | None]]:
+) -> Iterator[tuple[Node, Node | None, Delta | None, bool]]:
+    """Each child, as what it is made, what is changed in it, and whether it stands where all was frozen."""
     before = dict(reference.children) if reference is not None else {}
     if delta is None or not delta.edits:
-        yield from ((child, before.get(name), None) for name, child in live.children if child is not None)
+        yield from ((child, before.get(name), None, False) for name, child in live.children if child is not None)
         return
     changes = delta.edits
     edits = {edit.slot: edit for edit in changes if isinstance(edit, Inside | Replaced | Added)}
@@ -86,12 +103,20 @@ def _children(
             continue
         edit = edits.get(name)
         if isinstance(edit, Inside):
-            yield child, edit.delta.reference, edit.delta
+            yield child, edit.delta.reference, edit.delta, False
         elif isinstance(edit, Replaced | Added):
-            yield child, edit.built, edit.delta
+            yield child, edit.built, edit.delta, _is_frozen(before.get(name) or reference)
         else:
             place = name if order is None else str(order[int(name)]) if int(name) < len(order) else ""
-            yield child, before.get(place), None
+            yield child, before.get(place), None, False
+
+
+def _is_frozen(declared: Node | None) -> bool:
+    """Whether there are parameters, none of them with gradients."""
+    first = None if declared is None else next(_parameters(declared), None)
+    if declared is None or first is None or first.requires_grad:
+        return False  # as nearly everywhere: the rest need not be looked at
+    return not any(fact.requires_grad for fact in _parameters(declared))
 
 
 def _parameters(node: Node) -> Iterator[TensorFact]:

@@ -14,7 +14,7 @@ from .emission import Emitted, Options
 from .learning import Sample, learnt
 from .loading import one_line
 from .origins import config_of
-from .otherconfigs import Attempt, OtherConfig, other_configs
+from .otherconfigs import Attempt, OtherConfig, other_configs, widths
 from .package import Package
 from .record import record
 from .undisturbed import classes_untouched, random_state, silenced
@@ -76,7 +76,7 @@ def compile_surgery(
         for attempts in other_configs(config):
             run = next(_runs(build, attempts, (live, declared), failures), None)
             runs += [run] if run is not None else []
-    unknown = list(_unknown(runs, failures))
+    unknown = [*_unknown(runs, failures), *_fixed(config, runs, failures)]
     if not runs:
         package, _ = packaged(model, options, inputs)
         return _with_notes(package, unknown or ["nothing is known of what follows the config: it has no known sizes"])
@@ -88,13 +88,25 @@ def _unknown(runs: Sequence[_Run], failures: Sequence[_Failure]) -> Iterator[str
     if not runs and failures:
         yield f"nothing is known of what follows the config: {failures[0].reason}"
         return
-    kinds = {"the number of layers": "deeper", "the widths": "wider"}
+    kinds = {"the number of layers": "deeper", "the number of stages": "staged", "the widths": "wider"}
     for what, kind in kinds.items():
         failed = next(
             (failure for failure in failures if failure.other is not None and getattr(failure.other, kind)), None
         )
         if failed is not None and not any(getattr(run.other, kind) for run in runs):
             yield f"what follows {what} of the config is not known: {failed.reason}"
+
+
+def _fixed(config: Any, runs: Sequence[_Run], failures: Sequence[_Failure]) -> Iterator[str]:
+    """Widths of which the class takes no other value beside the rest as it is."""
+    known = frozenset[str]().union(*(run.other.changed for run in runs))
+    fixed = [name for name in widths(config) if name not in known]
+    if fixed and known & set(widths(config)):
+        tried = next(
+            (f.reason for f in failures if f.other is not None and f.other.changed & set(fixed)),
+            "the class takes no other value",
+        )
+        yield f"what follows {', '.join(fixed)} of the config is not known: {tried}"
 
 
 def _runs(

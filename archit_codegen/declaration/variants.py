@@ -54,7 +54,7 @@ class State:
             dict(self.taken),
             set(self.restoring),
             list(self.owners),
-            Repeats(dict(self.repeats.known)),
+            self.repeats.copy(),
         )
 
 
