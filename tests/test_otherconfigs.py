@@ -33,7 +33,7 @@ def test_a_field_out_of_bounds_keeps_its_value_and_others_get_theirs() -> None:
 
 def test_stages_are_added_to_all_lists_of_them() -> None:
     (staged,) = (each for each in firsts(tf.SwinConfig()) if each.staged)
-    assert (staged.config.depths, staged.config.num_heads) == ((2, 2, 6, 2, 2), (3, 6, 12, 24, 24))
+    assert (staged.config.depths, staged.config.num_heads) == ((2, 2, 6, 2, 2), (3, 6, 12, 24, 48))
     assert staged.config.num_layers == 5
     assert not any(each.staged for each in firsts(tf.BertConfig()))
 

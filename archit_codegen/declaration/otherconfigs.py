@@ -55,7 +55,7 @@ def other_configs(config: Any) -> Iterator[Iterator[Attempt]]:
     yield _wider(config, labels=5, alike=True)
     yield iter([partial(made, more=5, width=lambda *_: 4, labels=9), partial(made, more=5, labels=9)])
     yield _other_heads(config)
-    yield iter([partial(made, stages=1)] if _stages(config) else [])
+    yield iter([partial(made, stages=factor) for factor in (2, 1)] if _stages(config) else [])
 
 
 def _other_heads(config: Any) -> Iterator[Attempt]:
@@ -106,7 +106,7 @@ def _made(
     other = copy.deepcopy(config)
     changed: dict[str, Any] = {}
     if stages:
-        _add_stages(other, stages, changed)
+        _add_stage(other, stages, changed)
     if more:
         _deepen(other, more, changed)
     deeper = bool(changed)
@@ -144,14 +144,15 @@ def _stages(config: Any) -> Found:
     return [field for field in _fields(config, DEPTH) if DEPTHS.search(field[2]) and not isinstance(field[3], int)]
 
 
-def _add_stages(config: Any, more: int, changed: dict[str, Any]) -> None:
-    """As many as the last one; numbers of layers that count the stages count these too."""
+def _add_stage(config: Any, factor: int, changed: dict[str, Any]) -> None:
+    """As deep as the last one, and so many times as wide; numbers of layers that count the stages count this too."""
     for owner, path, _, depths in _stages(config):
         for name, value in list(vars(owner).items()):
             if isinstance(value, list | tuple) and len(value) == len(depths) and all(map(_is_size, value)):
-                _set(owner, path, name, type(value)([*value, *value[-1:] * more]), changed)
+                last = value[-1] if DEPTHS.search(name) else _times(value[-1], factor)
+                _set(owner, path, name, type(value)([*value, last]), changed)
             elif type(value) is int and value == len(depths) and DEPTH.search(name):
-                _set(owner, path, name, value + more, changed)
+                _set(owner, path, name, value + 1, changed)
 
 
 def _each(values: Any, more: int) -> Any:
