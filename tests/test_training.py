@@ -97,3 +97,20 @@ def test_what_stands_where_the_class_freezes_its_modules(part: str) -> None:
     text = next(text for path, text in files.items() if "modeling" in path)
     frozen = text.index("        self.freeze_relevant_params(config)\n")
     assert text.index(f"        self.vision_model.embeddings.{part}.requires_grad_(True)\n") > frozen
+
+
+def test_what_stands_where_a_module_froze_itself() -> None:
+    """Marian's positions are no weights by their own class: a frozen module in their place has to be frozen itself."""
+    config = tf.MarianConfig(
+        vocab_size=23, d_model=8, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=12, decoder_ffn_dim=12, max_position_embeddings=16, pad_token_id=0,
+        decoder_start_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    with torch.device("meta"):
+        live = tf.MarianModel(config)
+        assert not live.encoder.embed_positions.weight.requires_grad
+        live.encoder.embed_positions = nn.Embedding(16, 8)
+        live.encoder.embed_positions.requires_grad_(False)
+    files = archit.compile_model(live, name="marian_x", suffix="X").files
+    text = next(text for path, text in files.items() if "modeling" in path)
+    assert "        self.encoder.embed_positions.requires_grad_(False)\n" in text

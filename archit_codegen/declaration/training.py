@@ -53,7 +53,8 @@ def _declared(
     frozen: bool = False,
 ) -> None:
     """Whether each live parameter, by its key, has gradients when its module was made as the other changes say.
-    ``frozen``: it stands where the class freezes what it made, and what is put there instead as well."""
+    ``frozen``: it stands where nothing had gradients. The class may have frozen that after it was made, and does so
+    with what is put there, or each module itself: only a switch says it in both."""
     if live.key in seen:
         return
     seen.add(live.key)
@@ -64,7 +65,7 @@ def _declared(
             # A parameter of another shape is made anew, with the live one's gradients.
             anew = old is None or (old.shape != fact.shape and old.requires_grad)
             own = fact.requires_grad if anew or old is None else old.requires_grad
-            found.setdefault(fact.key, own and not frozen)
+            found.setdefault(fact.key, not fact.requires_grad if frozen else own)
     for child, known, inner, below in _children(reference, live, delta):
         _declared(known, child, inner, found, seen, frozen=frozen or below)
 
@@ -77,7 +78,7 @@ def _differ(reference: Node | None, live: Node, delta: Delta | None, seen: set[i
     before = dict(reference.parameters) if reference is not None else {}
     for name, fact in live.parameters:
         old = before.get(name)
-        if fact is not None and fact.requires_grad and frozen:
+        if fact is not None and frozen:
             return True
         if fact is not None and old is not None and old.requires_grad != fact.requires_grad:
             return True
