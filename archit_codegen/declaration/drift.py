@@ -42,37 +42,30 @@ def changed_by_reading(live: PreTrainedConfig, root: type[PreTrainedModel]) -> s
     """
     config = config_of(root.config_class, live)
     change = _reread(config)
-    _keep_ties(config, root)
-    if change is None:
-        _build_with_new_parts(config, root)
-        return None
-    if change != _reread(live):
+    if change is not None and change != _reread(live):
         raise ValidationFailed("", f"read from its file again, {change}")
-    return f"{type(live).__name__} itself does not survive its own config file: {change}"
+    try:
+        _build_as_read(config, root)
+    except ValidationFailed:
+        if change is None:  # else the declared class itself makes another config of it, and the note says which
+            raise
+    return None if change is None else f"{type(live).__name__} itself does not survive its own config file: {change}"
 
 
-def _build_with_new_parts(config: PreTrainedConfig, root: type[PreTrainedModel]) -> None:
-    """Configs within it that got classes of their own stand there only once it was read."""
+def _build_as_read(config: PreTrainedConfig, root: type[PreTrainedModel]) -> None:
+    """Builds from a config that was read, where that may be another model: configs within it that got classes of their
+    own stand there only then, and some configs switch ties off whenever they are made, so that the weights part."""
     try:
         read = type(config).from_dict(config.to_dict())
-        if all(type(part).__module__ != type(config).__module__ for part in list(_parts(read))[1:]):
+        switched = [*map(_switch, _parts(config))] != [*map(_switch, _parts(read))]
+        new_parts = any(type(part).__module__ == type(config).__module__ for part in list(_parts(read))[1:])
+        if not switched and not new_parts:
             return
         with under("meta", torch.get_default_dtype()):
-            root(read)
+            built = root(read)
+            lost = sorted(_tied(root(config)) - _tied(built)) if switched else []
     except Exception as error:  # whatever the config class or the constructors raise, the package is wrong
         raise ValidationFailed("", f"built from a config that was read, it raises {one_line(error)[:200]}") from error
-
-
-def _keep_ties(config: PreTrainedConfig, root: type[PreTrainedModel]) -> None:
-    """Some configs switch ties off whenever they are made: as soon as one is read, the weights part."""
-    try:
-        read = type(config).from_dict(config.to_dict())
-        if all(_switch(one) == _switch(other) for one, other in zip(_parts(config), _parts(read), strict=True)):
-            return
-        with under("meta", torch.get_default_dtype()):
-            lost = sorted(_tied(root(config)) - _tied(root(read)))
-    except Exception:  # told by `_reread` and `_build_with_new_parts`, where it is no drift of the declared class
-        return
     if lost:
         raise UnsupportedChange(
             lost[0][1],

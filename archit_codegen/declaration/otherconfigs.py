@@ -14,6 +14,7 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 
+from .ir import join
 from .origins import is_config
 
 DEPTH = re.compile(r"(^|_)layers$|^(n_layers?|num_layer|depth|num_blocks|n_blocks|depths|num_block_repeats)$")
@@ -71,7 +72,7 @@ def _twice(fields: Sequence[tuple[str, str]], path: str, name: str) -> int:
 
 def widths(config: Any) -> list[str]:
     """The paths of the fields that are widths."""
-    return [f"{path}.{name}" if path else name for _, path, name, _ in _fields(config, WIDTH)]
+    return [join(path, name) for _, path, name, _ in _fields(config, WIDTH)]
 
 
 def _wider(config: Any, labels: int, *, alike: bool = False) -> Iterator[Attempt]:
@@ -174,14 +175,14 @@ def _set(owner: Any, path: str, name: str, value: Any, changed: dict[str, Any]) 
             setattr(owner, name, value)
         except (StrictDataclassError, ValueError):
             return
-        changed[f"{path}.{name}" if path else name] = value
+        changed[join(path, name)] = value
 
 
 def _fields(config: Any, kind: re.Pattern[str], path: str = "") -> Found:
     found: Found = []
     for name, value in list(vars(config).items()):
         if is_config(value):
-            found += _fields(value, kind, f"{path}.{name}" if path else name)
+            found += _fields(value, kind, join(path, name))
         elif kind.search(name) and (kind is not WIDTH or not NO_WIDTH.search(name)) and _is_size(value):
             found.append((config, path, name, value))
     return found
