@@ -10,8 +10,9 @@ import black
 import libcst
 from torch import nn
 
-from archit_codegen.declaration.compiler import opened, options_of, packaged
+from archit_codegen.declaration.compiler import opened, packaged
 from archit_codegen.declaration.emission import Emitted
+from archit_codegen.declaration.options import options_of
 from archit_codegen.declaration.style import LINE_LENGTH
 from benchmarks.models import NAME, SUFFIX, built
 

@@ -8,6 +8,7 @@ from torch import nn
 import archit_codegen as archit
 from tests.hand_written import package, refused, roberta
 from tests.small import TEXT
+from tests.zoo import small
 from tests.zoo.discovery import build as on_meta
 
 BODY = "self.roberta.encoder.layer[1].output.dropout = nn.Identity()"
@@ -65,3 +66,16 @@ def test_ties_that_a_config_switches_off_when_it_is_read_are_refused() -> None:
     with pytest.raises(archit.UnsupportedChange, match="read from a file switches ties off") as raised:
         archit.compile_model(live, name="blt_x", suffix="X")
     assert raised.value.path == "layers.3.self_attn.q_proj.weight"
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_config_that_its_own_class_does_not_read_is_refused(device: str) -> None:
+    live, inputs = small.build(
+        tf.CanaryForConditionalGeneration, small.read()["canary.CanaryForConditionalGeneration"]
+    )
+    live.resize_token_embeddings(136)  # which sets the size in the decoder's config alone
+    with pytest.raises(archit.UnsupportedChange, match="does not match the Canary config vocabulary size") as raised:
+        archit.compile_model(live.to(device), name="canary_x", suffix="X", inputs=inputs)
+    assert raised.value.path == "config"
+    live.config.vocab_size = 136
+    assert archit.compile_model(live, name="canary_x", suffix="X").files

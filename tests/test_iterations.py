@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 import archit_codegen as archit
-from archit_codegen.declaration.validate import Patches, validate
+from archit_codegen.declaration.emittednames import Patches
+from archit_codegen.declaration.validate import validate
 
 
 class Block(nn.Module):

@@ -7,8 +7,9 @@ import torch
 import transformers as tf
 from torch import nn
 
-from archit_codegen.declaration.compiler import opened, options_of
+from archit_codegen.declaration.compiler import opened
 from archit_codegen.declaration.emission import Emitter
+from archit_codegen.declaration.options import options_of
 from archit_codegen.declaration.repeating import Repeats
 from archit_codegen.declaration.values import class_ref
 from tests.small import TEXT, small

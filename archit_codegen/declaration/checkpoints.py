@@ -94,11 +94,12 @@ def conversions(
     if not isinstance(live, PreTrainedModel):
         return
     moves = tuple(moves)
-    moved = tuple(together(moves, (path for path, _ in named_modules(live))))
+    here = named_modules(live)
+    moved = tuple(together(moves, [path for path, _ in here]))
     claimed: list[tuple[str, str]] = []
     prefix = live.base_model_prefix
     own, around = (prefix, "") if prefix in live._modules else ("", prefix)
-    for path, model in named_modules(live):
+    for path, model in here:
         if not isinstance(model, PreTrainedModel):
             continue
         name = type(model).__name__

@@ -8,25 +8,26 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import ArchitError, InvalidDeclaration, InvalidName, UnsupportedChange, ValidationFailed
+from ..errors import ArchitError, InvalidDeclaration, UnsupportedChange, ValidationFailed
 from .assembly import Parts
 from .changes import Added, Delta, Replaced, flatten, patched_methods
 from .characters import check_characters
 from .diff import diff as diff_trees
 from .difference import Difference
 from .ecosystem import config_class
-from .emission import Emitted, Emitter, Options
+from .emission import Emitted, Emitter
+from .emittednames import Patches
 from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
-from .literal import check_identifier
 from .misread import misread_names
 from .nativetypes import asked_for
+from .options import Options, options_of, suffix_of
 from .package import Package
 from .relatives import base_of, with_pooler
 from .sourcefile import one_run
 from .textcheck import check_files
 from .tree import check_uncompiled
-from .validate import Patches, Validation, validate
+from .validate import Validation, validate
 from .workbench import Workbench
 
 NEUTRAL = "package"
@@ -111,11 +112,6 @@ def compile_model(
     )
 
 
-def options_of(name: str, suffix: str, user_code: str, vendor: str) -> Options:
-    """Raises `InvalidName` for what cannot be one."""
-    return Options(_package_name(name), _suffix(suffix), _copies(user_code), vendor=_vendor(vendor))
-
-
 @one_run()
 def opened(live: nn.Module, declared: type | None, *, changed: bool = True) -> Opened:
     """A live model with what was changed on it; ``changed`` tells that there has to be something.
@@ -156,7 +152,7 @@ def print_difference(live: nn.Module, declared: type | None = None, *, suffix: s
     Raises:
         ArchitError: as `compile_model`.
     """
-    options = Options(NEUTRAL, _suffix(suffix))
+    options = Options(NEUTRAL, suffix_of(suffix))
     bench = _bench(live, declared)
     delta = diff_trees(bench.reference_node, bench.live_node, bench)
     emitted, validation = _validated(bench, delta, options, None)
@@ -265,20 +261,6 @@ def _bench(live: nn.Module, declared: type | None) -> Workbench:
     return Workbench(live, declared)
 
 
-def _package_name(name: str) -> str:
-    check_identifier("The package name", name)
-    if name != name.lower():
-        raise InvalidName("The package name", name, "it must be in lower case, as module names are")
-    return name
-
-
-def _suffix(suffix: str) -> str:
-    check_identifier("The suffix", f"X{suffix}" if type(suffix) is str else suffix)
-    if not suffix:
-        raise InvalidName("The suffix", suffix, "it must not be empty, or new classes would have the old names")
-    return suffix
-
-
 def _bare_parts(live: nn.Module, options: Options) -> Parts:
     """A package of heads alone, over the unmodified base model."""
     base = base_of(live)
@@ -286,15 +268,3 @@ def _bare_parts(live: nn.Module, options: Options) -> Parts:
     if config is None:
         raise InvalidDeclaration(f"Heads need a config of transformers, and that of {type(base).__name__} is none.")
     return bare_parts(options.name, type(base), config, options.roots, copy=options.copy_user_code)
-
-
-def _copies(user_code: str) -> bool:
-    if user_code not in ("copy", "import"):
-        raise InvalidName("user_code", user_code, 'it must be "copy" or "import"')
-    return user_code == "copy"
-
-
-def _vendor(vendor: str) -> str:
-    if vendor not in ("changed", "all", "modular"):
-        raise InvalidName("vendor", vendor, 'it must be "changed", "all" or "modular"')
-    return vendor

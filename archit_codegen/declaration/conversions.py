@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from transformers.core_model_loading import WeightRenaming
@@ -101,14 +101,15 @@ def _list(patterns: Sequence[str]) -> str:
     return f"[{texts}]"
 
 
-def together(moves: Sequence[Move], paths: Iterable[str]) -> Iterator[Move]:
+def together(moves: Sequence[Move], paths: Collection[str]) -> Iterator[Move]:
     """Moves that are alike in all members of a list as one; ``paths`` are those of all modules that there are."""
-    everywhere, left = list(paths), list(moves)
+    left = list(moves)
     for lists in (None, 1):  # on the paths: all lists, or the first one alone
-        there = Counter(_any_member(path, lists) for path in everywhere)
         groups: dict[Move, list[Move]] = {}
         for move in left:
             groups.setdefault(replace(move, path=_any_member(move.path, lists)), []).append(move)
+        repeated = {general.path for general, each in groups.items() if len(each) > 1}
+        there = Counter(_any_member(path, lists) for path in paths) if repeated else {}
         whole = {general for general, each in groups.items() if 1 < len(each) == there[general.path]}
         left = [move for general, each in groups.items() for move in ([general] if general in whole else each)]
     yield from left

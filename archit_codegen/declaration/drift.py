@@ -38,12 +38,15 @@ def changed_by_reading(live: PreTrainedConfig, root: type[PreTrainedModel]) -> s
     Raises:
         ValidationFailed: a config of the emitted class does not survive where the declared one does, or the emitted
             root cannot be built from it.
-        UnsupportedChange: weights are tied, and a config that was read switches that off.
+        UnsupportedChange: weights are tied, and a config that was read switches that off; or the declared class does
+            not read the config at all.
     """
     config = config_of(root.config_class, live)
     change = _reread(config)
     if change is not None and change != _reread(live):
         raise ValidationFailed("", f"read from its file again, {change}")
+    if change is not None:
+        check_readable(live)
     try:
         _build_as_read(config, root)
     except ValidationFailed:
@@ -85,11 +88,31 @@ def _tied(model: nn.Module) -> set[tuple[str, str]]:
     return {(first[id(one)], name) for name, one in named if first.setdefault(id(one), name) != name}
 
 
+def check_readable(live: PreTrainedConfig) -> None:
+    """
+    Raises:
+        UnsupportedChange: the class of the config does not take it from a file, so that no checkpoint of the model,
+            of whatever class, could be loaded.
+    """
+    try:
+        _read_again(live)
+    except Exception as error:  # config classes validate as they like
+        raise UnsupportedChange(
+            "config",
+            f"{type(live).__name__} does not read it from its own file: {one_line(error)[:300]}",
+            "Set its fields to values that go together, as the modified model has them.",
+        ) from error
+
+
+def _read_again(config: PreTrainedConfig) -> PreTrainedConfig:
+    with tempfile.TemporaryDirectory(prefix="archit_codegen_") as directory:
+        config.save_pretrained(directory)
+        return type(config).from_pretrained(directory)
+
+
 def _reread(config: PreTrainedConfig) -> str | None:
     try:
-        with tempfile.TemporaryDirectory(prefix="archit_codegen_") as directory:
-            config.save_pretrained(directory)
-            return config_difference(config, type(config).from_pretrained(directory))
+        return config_difference(config, _read_again(config))
     except Exception as error:  # config classes validate as they like; both classes are asked, and compared
         return f"its config raises {one_line(error)}"
 

@@ -24,6 +24,7 @@ from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
 from .lookup import place_of_module
 from .markers import explained, foreseen, missing_markers, unlisted
+from .options import Options
 from .ordering import bases_first
 from .patches import method_edit
 from .plan import make_plan
@@ -37,20 +38,6 @@ from .style import format_text
 from .uses import UsedNames
 from .variants import Facts
 from .workbench import Workbench
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user asked for."""
-
-    name: str
-    suffix: str
-    copy_user_code: bool = True
-    prefer_sites: bool = True
-    flat: bool = False
-    roots: tuple[type, ...] = ()  # classes of the user's that are copied in any case
-    vendor: str = "changed"
-    validation: bool = True
 
 
 @dataclass(frozen=True, slots=True)

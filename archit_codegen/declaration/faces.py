@@ -34,8 +34,8 @@ class Face:
         children: tuple[tuple[str, Node | None], ...],
         built: Built | None,
         form: int,
-        ties: tuple[tuple[str, str], ...] | None,
-        ties_active: bool,
+        ties: tuple[tuple[str, str], ...] | None = None,
+        ties_active: bool = False,
     ) -> Node:
         """The node of one of the modules."""
         return Node(

@@ -76,7 +76,7 @@ class Reader:
         self.modules: dict[int, str] = {}
         self.tensors: dict[int, str] = {}
         self.configs: dict[int, ConfigFact] = {}
-        self.default = default_dtype(root)
+        self.default = default_dtype(self.all)
         self.readers = self._readers()
         self.experts = any("_is_expert_parallel" in vars(module) for module in self.all)
         # Class names and patterns are compared by what they hit, since a variant has another name.
@@ -228,9 +228,9 @@ def is_method(module: nn.Module, name: str, value: object) -> bool:
     return own or (callable(value) and callable(getattr(type(module), name, None)))
 
 
-def default_dtype(root: nn.Module) -> torch.dtype:
-    """The floating dtype most tensors of the model have; torch's default where it has none."""
-    slots = [slot for module in all_modules(root) for slot in (module._parameters, module._buffers) if slot]
+def default_dtype(modules: Iterable[nn.Module]) -> torch.dtype:
+    """The floating dtype most tensors of the modules have; torch's default where they have none."""
+    slots = [slot for module in modules for slot in (module._parameters, module._buffers) if slot]
     tensors = {id(tensor): tensor for slot in slots for tensor in slot.values() if tensor is not None}
     counts = Counter([tensor.dtype for tensor in tensors.values()])
     return next((dtype for dtype, _ in counts.most_common() if dtype in DEFAULTS), torch.get_default_dtype())

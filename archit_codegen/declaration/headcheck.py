@@ -12,12 +12,13 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from archit_codegen.declaration import building
 from archit_codegen.declaration.basefacts import BaseFacts, text_inputs, with_decoder_inputs
+from archit_codegen.declaration.emittednames import names_of
 from archit_codegen.declaration.loading import find_class, isolated_registries, load_package, one_line, unload_package
 from archit_codegen.declaration.outputs import compare, run
 from archit_codegen.declaration.relatives import base_of
 from archit_codegen.declaration.reloading import reload, survives_natively
 from archit_codegen.declaration.undisturbed import random_state, silenced, untouched
-from archit_codegen.declaration.validate import SEED, Comparison, Expected, names_of
+from archit_codegen.declaration.validate import SEED, Comparison, Expected
 from archit_codegen.errors import ValidationFailed
 
 # What the heads of a multi-task model are while it is checked; its config names none of its own.

@@ -25,7 +25,7 @@ from .origins import argument_expressions
 NESTED = {"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>", "<lambda>"}
 
 
-@dataclass(slots=True, unsafe_hash=True)  # one for each module: a frozen one takes three times as long
+@dataclass(slots=True)  # thousands are made: a frozen one takes three times as long
 class Call:
     """A construction as it was seen. ``args`` is None where a ``__new__`` of the class's own hides the arguments;
     ``texts`` are the argument expressions over the config, by position or keyword, where its text is known;

@@ -50,7 +50,7 @@ def survives_natively(live: nn.Module, inputs: Mapping[str, Any] | None) -> str 
     if native is None:
         return None
     try:
-        model = native(config_of(native.config_class, live.config)).to(default_dtype(live))
+        model = native(config_of(native.config_class, live.config)).to(default_dtype(live.modules()))
         stir(model)
         with tempfile.TemporaryDirectory(prefix="archit_codegen_") as directory:
             loaded = reload(model, directory)

@@ -9,10 +9,11 @@ from typing import Any
 from torch import nn
 
 from ..errors import ArchitError, ValidationFailed
-from .compiler import Opened, opened, options_of, packaged, rebuilt
-from .emission import Emitted, Options
+from .compiler import Opened, opened, packaged, rebuilt
+from .emission import Emitted
 from .learning import Sample, learnt
 from .loading import one_line
+from .options import Options, options_of
 from .origins import config_of
 from .otherconfigs import Attempt, OtherConfig, other_configs, widths
 from .package import Package

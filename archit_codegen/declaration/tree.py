@@ -57,6 +57,7 @@ NO_DECLARATION = frozenset(nn.Module().__dict__) | {
     "_flat_weights",
     "_flat_weight_refs",
 }
+TIES = "all_tied_weights_keys"  # models of transformers have it
 TOLD = frozenset(HOOKS)  # of these, what a hook is says whether it counts
 
 
@@ -95,14 +96,25 @@ class Reader:
         self._forms = Forms() if forms is None else forms
         self._arguments: dict[tuple[object, ...], tuple[tuple[Argument, ...], Call]] = {}
         self._site_classes: dict[tuple[type, str], ClassRef | None] = {}
+        self._refs: dict[type, ClassRef] = {}
+        self._tying: dict[type, bool] = {}
 
     def read(self, module: nn.Module) -> Node:
         """The node of a module; the same node again for a module that is shared."""
-        key = id(module)
-        if key not in self._nodes:
-            self.modules[key] = module
-            self._nodes[key] = self._node(module)
-        return self._nodes[key]
+        known = self._nodes.get(id(module))
+        if known is None:
+            self.modules[id(module)] = module
+            known = self._nodes[id(module)] = self._node(module)
+        return known
+
+    def _declared_ties(self, module: nn.Module) -> tuple[tuple[str, str], ...] | None:
+        # Asked of every module, and `hasattr` of a module that has no such attribute raises and catches an error.
+        cls = type(module)
+        if cls not in self._tying:
+            self._tying[cls] = hasattr(cls, TIES)
+        if not self._tying[cls] and TIES not in vars(module):
+            return None
+        return tuple((getattr(module, "_tied_weights_keys", None) or {}).items())
 
     def forget(self, module: nn.Module) -> None:
         """Read this module and those below it anew next time."""
@@ -115,11 +127,13 @@ class Reader:
             [(name, None if child is None else self.read(child)) for name, child in module._modules.items()]
         )
         face, number = self._face(module)
-        ties = _declared_ties(module)
+        ties = self._declared_ties(module)
+        call = self._calls(module)
+        built = None if call is None else self._built(call)
+        if ties is None:
+            return face.node(module, children, built, self._forms.of(number, children))
         # Which tensors are tied is a matter of their identity.
-        form = self._forms.of(number, children) if ties is None else self._forms.own()
-        active = ties is not None and _ties_words(module)
-        return face.node(module, children, self._built(self._calls(module)), form, ties, active)
+        return face.node(module, children, built, self._forms.own(), ties, _ties_words(module))
 
     def _face(self, module: nn.Module) -> tuple[Face, int]:
         key = plain_state(module, NO_DECLARATION, TOLD)
@@ -190,11 +204,11 @@ class Reader:
                 attributes.append((name, self.values.of(value)))
         return methods, attributes
 
-    def _built(self, call: Call | None) -> Built | None:
-        if call is None:
-            return None
+    def _built(self, call: Call) -> Built:
+        if call.cls not in self._refs:
+            self._refs[call.cls] = class_ref(call.cls)
         return Built(
-            cls=class_ref(call.cls),
+            cls=self._refs[call.cls],
             site=call.site,
             site_class=self._site_class(call),
             owner=call.owner,
@@ -258,13 +272,6 @@ def default_dtype(modules: Sequence[NamedModule]) -> torch.dtype:
 def module_paths(modules: Sequence[NamedModule]) -> Mapping[int, str]:
     """The first path of each module, by identity."""
     return {id(module): path or "<root>" for path, module in modules}
-
-
-def _declared_ties(module: nn.Module) -> tuple[tuple[str, str], ...] | None:
-    # Asked of every module, and `hasattr` of a module that has no such attribute raises and catches an error.
-    if "all_tied_weights_keys" not in vars(module) and not hasattr(type(module), "all_tied_weights_keys"):
-        return None
-    return tuple((getattr(module, "_tied_weights_keys", None) or {}).items())
 
 
 def _ties_words(module: nn.Module) -> bool:

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -14,15 +13,16 @@ from transformers import PreTrainedModel
 from archit_codegen.declaration import building
 from archit_codegen.declaration.building import Build
 from archit_codegen.declaration.differences import as_saved, first_difference
-from archit_codegen.declaration.drift import changed_by_building, changed_by_reading
+from archit_codegen.declaration.drift import changed_by_building, changed_by_reading, check_readable
+from archit_codegen.declaration.emittednames import NO_PATCHES, Patches, names_of
 from archit_codegen.declaration.facts import ClassName, Configs, Facts, default_dtype, facts
 from archit_codegen.declaration.inputs import InputsUnknown, make_inputs
 from archit_codegen.declaration.loading import find_class, isolated_registries, load_package, one_line, unload_package
 from archit_codegen.declaration.outputs import compare, run
 from archit_codegen.declaration.outputs import difference as tensor_difference
-from archit_codegen.declaration.parametrized import plain_class
 from archit_codegen.declaration.reloading import reload, survives_natively
 from archit_codegen.declaration.undisturbed import random_state, silenced, untouched
+from archit_codegen.declaration.walking import all_modules
 from archit_codegen.errors import ValidationFailed
 
 LARGEST = 2 * 1024**3
@@ -46,17 +46,6 @@ class Expected:
     inputs: Mapping[str, Any] | None
     outputs: Mapping[str, torch.Tensor]
     note: str | None = None
-
-
-@dataclass(frozen=True)
-class Patches:
-    """The patched methods, name and what it does: of live modules by identity, of emitted classes by name."""
-
-    live: Mapping[int, Mapping[str, str]]
-    emitted: Mapping[str, Mapping[str, str]]
-
-
-NO_PATCHES = Patches({}, {})
 
 
 def validate(
@@ -87,29 +76,12 @@ def validate(
         return Comparison(live, root, build, names_of(package, origins, patches)).validation(inputs)
 
 
-def names_of(package: ModuleType, origins: Mapping[str, str], patches: Patches = NO_PATCHES) -> ClassName:
-    """Names classes by what they stand for, so that a variant and its original have one name, and by their patched
-    methods: which of several variants stands at a path is seen by nothing else on meta."""
-
-    def class_name(module: nn.Module) -> str:
-        cls = plain_class(module)
-        if cls.__module__.startswith(f"{package.__name__}."):
-            name = origins.get(cls.__qualname__, f"{cls.__module__}:{cls.__qualname__}")
-            return name + patched(patches.emitted.get(cls.__qualname__, {}))
-        return f"{cls.__module__}:{cls.__qualname__}" + patched(patches.live.get(id(module), {}))
-
-    def patched(methods: Mapping[str, str]) -> str:
-        return "".join([f", {name} patched ({code})" for name, code in sorted(methods.items())]) if methods else ""
-
-    return class_name
-
-
 class Comparison:
     """One live model against one emitted root class."""
 
     def __init__(self, live: nn.Module, root: type[nn.Module], build: Build, class_name: ClassName) -> None:
         self.live, self.root, self.build, self.class_name = live, root, build, class_name
-        self.dtype = default_dtype(live)
+        self.dtype = default_dtype(all_modules(live))
         self.changed_configs: Configs = {}
 
     def validation(self, inputs: Mapping[str, Any] | None) -> Validation:
@@ -251,6 +223,7 @@ class Comparison:
         try:
             return True, self.compare_saved(model, expected)
         except ValidationFailed as failure:
+            check_readable(self.live.config)
             broken = survives_natively(self.live, expected.inputs)
             if broken is None:
                 raise
