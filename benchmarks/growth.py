@@ -13,7 +13,6 @@ from archit_codegen import compile_model
 from benchmarks import results
 from benchmarks.caches import forget_texts
 from benchmarks.clock import Work, in_turns
-from benchmarks.floor import floor_of
 from benchmarks.models import NAME, SUFFIX, built, swap
 
 SECTION = "growth"
@@ -21,7 +20,7 @@ DEPTHS = (4, 8, 16, 32, 64, 128, 256, 512)
 CHANGED = (1, 4, 16, 64, 256, 512)
 PARAMETERS = (1e7, 1e8, 1e9, 1e10, 1e11, 1.7e12)
 DEEPEST = 512
-ROUNDS, ROUNDS_OF_APART = 5, 1
+ROUNDS, ROUNDS_OF_APART = 9, 2
 Point = dict[str, float]
 
 
@@ -61,24 +60,20 @@ SERIES: dict[str, tuple[Sequence[float], Callable[[Any], nn.Module]]] = {
 """What is varied, and the model for each of its values."""
 
 
-def point(live: nn.Module, yardstick: Work) -> Point:
-    """Processor time beyond that of building the model once, without and with validation, as a multiple of that of
-    the yardstick just before and after: what the machine does changes its speed from one second to another."""
+def works(live: nn.Module) -> dict[str, Work]:
     cls = type(live)
-    works: dict[str, Work] = {
-        "before": yardstick,
+    return {
         "build": lambda: built(cls, live.config),
         "plain": lambda: compile_model(live, name=NAME, suffix=SUFFIX, validation=False),
-        "between": yardstick,
         "proved": lambda: compile_model(live, name=NAME, suffix=SUFFIX),
-        "after": yardstick,
     }
-    taken = {name: found[0] for name, found in in_turns(works, 1, forget_texts).items()}
-    around = {"plain": ("before", "between"), "proved": ("between", "after")}
-    return {
-        kind: (taken[kind] - taken["build"]) / statistics.mean(taken[name] for name in names)
-        for kind, names in around.items()
-    }
+
+
+def point(times: Mapping[str, Sequence[float]]) -> Point:
+    """Processor seconds beyond those of building the model once, without and with validation; each the least of the
+    rounds, since what else the machine does only adds to them, by another amount each second."""
+    least = {name: min(found) for name, found in times.items()}
+    return {kind: least[kind] - least["build"] for kind in ("plain", "proved")}
 
 
 def exponent(points: Mapping[float, float], last: int = 4) -> float:
@@ -107,24 +102,21 @@ def _summary(points: Mapping[float, float]) -> dict[str, Any]:
 
 
 def measured(name: str) -> dict[float, Point]:
-    """The points of a series: medians of rounds in each of which every point is measured once."""
+    """The points of a series, from rounds in each of which every point is measured once."""
     values, make = SERIES[name]
-    models = {value: make(value) for value in values}
-    yardstick = floor_of(swapped(DEPTHS[0])).run
-    point(models[values[0]], yardstick)  # source files are read, not counted
-    rounds: list[dict[float, Point]] = []
+    models = {value: works(make(value)) for value in values}
+    in_turns(models[values[0]], 1)  # source files are read, not counted
+    times: dict[float, dict[str, list[float]]] = {value: {} for value in values}
     for _ in range(ROUNDS_OF_APART if name == "changed apart" else ROUNDS):
-        rounds.append({value: point(live, yardstick) for value, live in models.items()})
-        print(
-            name, *(f"{value:g}: {found['plain']:.2f} {found['proved']:.2f}," for value, found in rounds[-1].items())
-        )
-    return {
-        value: {kind: statistics.median(found[value][kind] for found in rounds) for kind in ("plain", "proved")}
-        for value in values
-    }
+        for value, work in models.items():
+            for kind, found in in_turns(work, 1, forget_texts).items():
+                times[value].setdefault(kind, []).extend(found)
+        points = {value: point(found) for value, found in times.items()}
+        print(name, *(f"{value:g}: {found['plain']:.3f} {found['proved']:.3f}," for value, found in points.items()))
+    return points
 
 
 def measure(names: Sequence[str] = tuple(SERIES)) -> None:
     for name in names:
         found = summary(measured(name))
-        results.keep(SECTION, {**results.read().get(SECTION, {}), name: found})
+        results.keep(SECTION, {**results.read().get(SECTION, {}), name: found}, part=name)

@@ -37,4 +37,4 @@ def all_to_do() -> dict[float, growth.Point]:
 
 def measure() -> None:
     found = {**growth.summary(nothing_to_do()), **growth.summary(all_to_do())}
-    results.keep(growth.SECTION, {**results.read().get(growth.SECTION, {}), "models": found})
+    results.keep(growth.SECTION, {**results.read().get(growth.SECTION, {}), "models": found}, part="models")

@@ -14,7 +14,7 @@ from benchmarks.floor import floor_of
 from benchmarks.models import CASES, NAME, SUFFIX, Case
 from benchmarks.stages import stage_seconds
 
-ROUNDS = 11
+ROUNDS = 15
 SECTION = "ratios"
 
 

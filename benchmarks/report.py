@@ -12,7 +12,7 @@ HEAD = """\
 
 Written by `make bench`; figures are ratios, so that they mean the same on any machine. Processor time, median of
 rounds in which everything is done in turns, in one process that has imported everything.
-On {versions}.
+On {versions}; each part says which commit it was measured on.
 
 Each model is a class of transformers with its default config, on `meta`, with one embedding swapped for a module of
 the user's own.
@@ -63,7 +63,8 @@ STARTUP_LIMITS = {"check": 10, "generate": 10, "--help": 6}
 GROWTH = """\
 ## Growth
 
-Processor time beyond building the model once; for the models in a spec, processor time of the commands, with nothing
+Processor time beyond building the model once, each the least of several rounds (what else a machine does only adds to
+it); for the models in a spec, processor time of the commands, with nothing
 to do or (`generate all`) everything, beyond the imports. The exponent is that of the last four points, where what is
 spent once weighs least. Aimed at: under 1.1 in depth; flat (largest under 1.2 times the smallest) in parameters and in
 layers that are changed alike.
@@ -90,6 +91,19 @@ def sections(found: Mapping[str, Any]) -> Iterator[str]:
     for section, write_section in SECTIONS.items():
         if section in found:
             yield from write_section(found)
+            yield measured_on(found.get("states", {}), section)
+
+
+def measured_on(states: Mapping[str, str], section: str) -> str:
+    """The parts of a section that were measured together are named together."""
+    commits: dict[str, list[str]] = {}
+    for name, commit in states.items():
+        first, _, part = name.partition(" ")
+        if first == section or (section, first) == ("ratios", "sample"):
+            commits.setdefault(commit, []).append(WHAT.get(part, name if first != section else ""))
+    named = {commit: ", ".join(filter(None, parts)) for commit, parts in commits.items()}
+    told = [f"`{commit}` ({parts})" if len(named) > 1 and parts else f"`{commit}`" for commit, parts in named.items()]
+    return f"Measured on {', '.join(told)}.\n" if told else ""
 
 
 def floor_section(found: Mapping[str, Any]) -> Iterator[str]:

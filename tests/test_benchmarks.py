@@ -15,7 +15,7 @@ from torch import nn
 
 import archit_codegen
 from archit_codegen.regeneration.spec import read_spec
-from benchmarks import clock, growth, others, results, specs
+from benchmarks import clock, growth, others, report, results, specs
 from benchmarks.caches import OF_TEXTS
 from benchmarks.floor import floor_of
 from benchmarks.models import CASES, swap
@@ -102,8 +102,21 @@ def test_results_keep_other_sections(tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
     results.keep("a", {"x": 1.23456}, file)
     results.keep("b", [0.0001239, 5], file)
-    assert json.loads(file.read_text()) == {"a": {"x": 1.23}, "b": [0.000124, 5]}
+    states = {"a": results.state(), "b": results.state()}
+    assert json.loads(file.read_text()) == {"a": {"x": 1.23}, "b": [0.000124, 5], "states": states}
     assert results.read(file)["a"] == {"x": 1.23} and [path.name for path in tmp_path.iterdir()] == ["speed.json"]
+
+
+def test_the_report_says_what_was_measured_on_which_commit() -> None:
+    states = {"growth depth": "1234567", "growth parameters": "1234567", "growth models": "89abcde", "memory": "0"}
+    told = "Measured on `1234567` (layers of the model, parameters), `89abcde` (models in a spec).\n"
+    assert report.measured_on(states, "growth") == told
+    assert report.measured_on(states, "memory") == "Measured on `0`.\n" and report.measured_on(states, "x") == ""
+
+
+def test_a_point_is_the_least_of_the_rounds_beyond_that_of_the_build() -> None:
+    times = {"build": [2.0, 1.0], "plain": [3.0, 4.0], "proved": [9.0, 6.0]}
+    assert growth.point(times) == {"plain": 2.0, "proved": 5.0}
 
 
 def test_exponents_are_those_of_the_last_points() -> None:
