@@ -3,21 +3,29 @@
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 Work = Callable[[], object]
 
 
-def seconds(work: Work) -> float:
-    """Processor seconds of one run; the collector of garbage runs before it, and not within."""
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """The collector of garbage runs before what is measured, and not within."""
     gc.collect()
     gc.disable()
     try:
+        yield
+    finally:
+        gc.enable()
+
+
+def seconds(work: Work) -> float:
+    """Processor seconds of one run."""
+    with uncollected():
         start = time.process_time()
         result = work()
         taken = time.process_time() - start
-    finally:
-        gc.enable()
     del result  # after the clock: to free it is no part of the work
     return taken
 

@@ -12,15 +12,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from archit_codegen import compile_model
 from benchmarks import results
 from benchmarks.caches import forget_texts
-from benchmarks.clock import Work, in_turns
+from benchmarks.clock import uncollected
 from benchmarks.models import NAME, SUFFIX, built, swap
+from benchmarks.ratios import compiling
+from benchmarks.stages import BUILD, stage_seconds
 
 SECTION = "growth"
 DEPTHS = (4, 8, 16, 32, 64, 128, 256, 512)
 CHANGED = (1, 4, 16, 64, 256, 512)
 PARAMETERS = (1e7, 1e8, 1e9, 1e10, 1e11, 1.7e12)
 DEEPEST = 512
-ROUNDS, ROUNDS_OF_APART = 9, 2
+ROUNDS = 9
 Point = dict[str, float]
 
 
@@ -60,20 +62,17 @@ SERIES: dict[str, tuple[Sequence[float], Callable[[Any], nn.Module]]] = {
 """What is varied, and the model for each of its values."""
 
 
-def works(live: nn.Module) -> dict[str, Work]:
-    cls = type(live)
-    return {
-        "build": lambda: built(cls, live.config),
-        "plain": lambda: compile_model(live, name=NAME, suffix=SUFFIX, validation=False),
-        "proved": lambda: compile_model(live, name=NAME, suffix=SUFFIX),
-    }
+def beyond_the_build(live: nn.Module, *, validation: bool) -> float:
+    """Processor seconds of one compile without those of building the declared class. To take the build's own time,
+    measured apart, from the whole would leave what the two differ by, which is mostly noise."""
+    forget_texts()
+    with uncollected():
+        return stage_seconds(compiling(live, validation=validation), BUILD)["other"]
 
 
-def point(times: Mapping[str, Sequence[float]]) -> Point:
-    """Processor seconds beyond those of building the model once, without and with validation; each the least of the
-    rounds, since what else the machine does only adds to them, by another amount each second."""
-    least = {name: min(found) for name, found in times.items()}
-    return {kind: least[kind] - least["build"] for kind in ("plain", "proved")}
+def point(rounds: Sequence[Point]) -> Point:
+    """The least of the rounds: what else the machine does only adds to them, by another amount each second."""
+    return {kind: min(found[kind] for found in rounds) for kind in rounds[0]}
 
 
 def exponent(points: Mapping[float, float], last: int = 4) -> float:
@@ -104,14 +103,15 @@ def _summary(points: Mapping[float, float]) -> dict[str, Any]:
 def measured(name: str) -> dict[float, Point]:
     """The points of a series, from rounds in each of which every point is measured once."""
     values, make = SERIES[name]
-    models = {value: works(make(value)) for value in values}
-    in_turns(models[values[0]], 1)  # source files are read, not counted
-    times: dict[float, dict[str, list[float]]] = {value: {} for value in values}
-    for _ in range(ROUNDS_OF_APART if name == "changed apart" else ROUNDS):
-        for value, work in models.items():
-            for kind, found in in_turns(work, 1, forget_texts).items():
-                times[value].setdefault(kind, []).extend(found)
-        points = {value: point(found) for value, found in times.items()}
+    models = {value: make(value) for value in values}
+    compile_model(models[values[0]], name=NAME, suffix=SUFFIX)  # source files are read, not counted
+    rounds: dict[float, list[Point]] = {value: [] for value in values}
+    for _ in range(ROUNDS):
+        for value, live in models.items():
+            rounds[value].append(
+                {kind: beyond_the_build(live, validation=kind == "proved") for kind in ("plain", "proved")}
+            )
+        points = {value: point(found) for value, found in rounds.items()}
         print(name, *(f"{value:g}: {found['plain']:.3f} {found['proved']:.3f}," for value, found in points.items()))
     return points
 

@@ -63,11 +63,11 @@ STARTUP_LIMITS = {"check": 10, "generate": 10, "--help": 6}
 GROWTH = """\
 ## Growth
 
-Processor time beyond building the model once, each the least of several rounds (what else a machine does only adds to
-it); for the models in a spec, processor time of the commands, with nothing
-to do or (`generate all`) everything, beyond the imports. The exponent is that of the last four points, where what is
-spent once weighs least. Aimed at: under 1.1 in depth; flat (largest under 1.2 times the smallest) in parameters and in
-layers that are changed alike.
+Processor time beyond building the declared class (which is watched by the recorder while it is built), each the least
+of several rounds, since what else a machine does only adds to it; for the models in a spec, processor time of the
+commands, with nothing to do or (`generate all`) everything, beyond the imports. The exponent is that of the last four
+points, where what is spent once weighs least. Aimed at: under 1.1 in depth; flat (largest under 1.2 times the
+smallest) in parameters and in layers that are changed alike.
 """
 WHAT = {
     "depth": "layers of the model",

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -12,7 +12,8 @@ from archit_codegen.declaration.resolve import Bindings
 from archit_codegen.declaration.tree import Reader
 from archit_codegen.declaration.uses import UsedNames
 
-STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
+Stages = Mapping[str, tuple[tuple[Any, str], ...]]
+STAGES: Stages = {
     "build": ((workbench.Workbench, "_build_reference"),),
     "read": ((Reader, "read"), (workbench, "check_values")),
     "diff": ((compiler, "diff_trees"),),
@@ -24,13 +25,14 @@ STAGES: dict[str, tuple[tuple[Any, str], ...]] = {
     "validate": ((compiler, "check_files"), (compiler, "rebuilt")),
 }
 """The functions of each stage, where they are called. What none of them takes is "other"."""
+BUILD = {"build": STAGES["build"]}
 
 
 class Stopwatch:
     """Processor seconds of each stage; while one calls into another, the other's clock runs alone."""
 
-    def __init__(self) -> None:
-        self.taken = dict.fromkeys((*STAGES, "other"), 0.0)
+    def __init__(self, stages: Stages) -> None:
+        self.taken = dict.fromkeys((*stages, "other"), 0.0)
         self._inner = ["other"]
         self._since = time.process_time()
 
@@ -48,11 +50,11 @@ class Stopwatch:
         self._since = now
 
 
-def stage_seconds(work: Callable[[], object]) -> dict[str, float]:
+def stage_seconds(work: Callable[[], object], stages: Stages = STAGES) -> dict[str, float]:
     """Processor seconds of each stage in one run of ``work``."""
     with ExitStack() as stack:
-        watch = Stopwatch()
-        for stage, functions in STAGES.items():
+        watch = Stopwatch(stages)
+        for stage, functions in stages.items():
             for owner, name in functions:
                 stack.enter_context(_watched(watch, stage, owner, name))
         watch.enter("other")

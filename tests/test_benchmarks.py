@@ -20,7 +20,7 @@ from benchmarks.caches import OF_TEXTS
 from benchmarks.floor import floor_of
 from benchmarks.models import CASES, swap
 from benchmarks.parts import ScaledEmbedding
-from benchmarks.stages import STAGES, stage_seconds
+from benchmarks.stages import BUILD, STAGES, stage_seconds
 from tests.small import SHAPE, TEXT
 
 
@@ -84,6 +84,7 @@ def test_the_shares_of_the_stages_are_those_of_the_whole(live: nn.Module) -> Non
     taken = stage_seconds(compile_it)
     assert taken.keys() == {*STAGES, "other"} and all(seconds > 0 for seconds in taken.values())
     assert sum(clock.shares(taken).values()) == pytest.approx(1)
+    assert stage_seconds(compile_it, BUILD).keys() == {"build", "other"}
 
 
 def test_ratios_are_of_the_same_round() -> None:
@@ -114,9 +115,9 @@ def test_the_report_says_what_was_measured_on_which_commit() -> None:
     assert report.measured_on(states, "memory") == "Measured on `0`.\n" and report.measured_on(states, "x") == ""
 
 
-def test_a_point_is_the_least_of_the_rounds_beyond_that_of_the_build() -> None:
-    times = {"build": [2.0, 1.0], "plain": [3.0, 4.0], "proved": [9.0, 6.0]}
-    assert growth.point(times) == {"plain": 2.0, "proved": 5.0}
+def test_a_point_is_the_least_of_the_rounds() -> None:
+    rounds = [{"plain": 3.0, "proved": 9.0}, {"plain": 4.0, "proved": 6.0}]
+    assert growth.point(rounds) == {"plain": 3.0, "proved": 6.0}
 
 
 def test_exponents_are_those_of_the_last_points() -> None:
