@@ -1,6 +1,6 @@
 """Members of a list that were changed alike in all but the values given. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -14,13 +14,19 @@ APART = frozenset({"path", "reference", "live", "built", "key"})
 ORIGINS = frozenset({"text", "learnt", "members"})  # of an argument: where its value comes from
 
 
-def differ_in_values(delta: Delta) -> Iterator[list[Inside]]:
-    """Members of a list with one shape of changes, but with other literals in it."""
+def differ_in_values(delta: Delta, likeness: Callable[[Delta], int | None]) -> Iterator[list[Inside]]:
+    """Members of a list with one shape of changes, but with other literals in it; members of one ``likeness`` have
+    both in common."""
     groups: dict[Shape, list[tuple[Inside, list[str]]]] = {}
+    known: dict[int | None, tuple[list[tuple[Inside, list[str]]], list[str]]] = {}
     for edit in delta.edits:
         if isinstance(edit, Inside) and edit.slot.isdigit():
-            literals: list[str] = []
-            groups.setdefault(_shape(edit.delta, literals), []).append((edit, literals))
+            like = likeness(edit.delta)
+            if like is None or like not in known:
+                literals: list[str] = []
+                known[like] = groups.setdefault(_shape(edit.delta, literals), []), literals
+            group, literals = known[like]
+            group.append((edit, literals))
     for group in groups.values():
         if any(literals != group[0][1] for _, literals in group):
             yield [edit for edit, _ in group]

@@ -120,10 +120,8 @@ class Reader:
                     found[slot] = value
             elif is_declared(module, slot, value):
                 found[slot] = self.value(value, ())
-        for kind, label in HOOKS.items():
-            hooks = state.get(kind)
-            if hooks and (named := tuple(hook_name(hook) for hook in hooks.values() if not is_state(hook))):
-                found[label] = named
+        if any(map(state.get, HOOKS)):
+            found |= hook_facts(state)
         if name.startswith("torch.") and not isinstance(module, SHOW_DEVICES):
             found["representation"] = module.extra_repr()
         return found
@@ -138,7 +136,7 @@ class Reader:
                 "shape": tuple(tensor.shape),
                 "dtype": self.dtype(tensor.dtype),
                 "requires_grad": tensor.requires_grad,
-                "kept in float32": any(pattern.search(path) for pattern in self.in_float32),
+                "kept in float32": bool(self.in_float32) and any(each.search(path) for each in self.in_float32),
             }
         )
 
@@ -147,7 +145,8 @@ class Reader:
 
     def value(self, value: object, outer: tuple[int, ...]) -> object:
         """The fact of any value; containers recurse, and what contains itself is cut off there."""
-        if type(value) in PLAIN:
+        kind = type(value)
+        if kind in PLAIN or (kind is tuple and PLAIN.issuperset(map(type, value))):  # type: ignore[call-overload]  # a tuple
             return value
         if (config := self.configs.get(id(value))) is not None:
             return config  # most modules hold one, and each question of its class goes through methods of transformers
@@ -264,6 +263,15 @@ def code_fact(code: types.CodeType) -> tuple[object, ...]:
     """The code without where it stands, so that a copy in another file is equal."""
     constants = tuple(code_fact(item) if isinstance(item, types.CodeType) else repr(item) for item in code.co_consts)
     return (code.co_code, code.co_names, code.co_varnames, constants)
+
+
+def hook_facts(state: Mapping[str, Any]) -> dict[str, object]:
+    """The names of the hooks of a module, by what they are called for."""
+    kept = {
+        label: tuple(hook_name(hook) for hook in (state.get(kind) or {}).values() if not is_state(hook))
+        for kind, label in HOOKS.items()
+    }
+    return {label: names for label, names in kept.items() if names}
 
 
 def hook_name(hook: object) -> str:

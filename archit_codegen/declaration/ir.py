@@ -141,10 +141,13 @@ class Built:
     direct: bool
     counters: tuple[tuple[str, int], ...]
     given: Callable[[], tuple[Argument, ...]] = field(compare=False, repr=False)
+    _read: tuple[Argument, ...] | None = field(default=None, compare=False, repr=False)
 
     @property
     def arguments(self) -> tuple[Argument, ...]:
-        return self.given()
+        if self._read is None:
+            self._read = self.given()
+        return self._read
 
 
 @dataclass(frozen=True, slots=True)

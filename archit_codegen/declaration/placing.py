@@ -18,8 +18,9 @@ MOST = 32  # so many alternatives are one expression: each stands inside of the 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A change by its path from the owner; ``declared`` is the node that the reference has there, ``variant`` the name
-    of the class that stands for the module now. ``appended`` members of a list have none but such after them."""
+    """A change by its path from the owner; ``declared`` is the node that the reference has there (of members that are
+    arranged: their list), ``variant`` the name of the class that stands for the module now. ``appended`` members of a
+    list have none but such after them."""
 
     relative: str
     change: Change
@@ -35,7 +36,7 @@ def place(
     """Edits at sites, and the placements that are left; unless sites are preferred, only other classes go there."""
     if owner.kind == "native":
         return [], list(placements)  # nothing of torch's own text is copied: the variant is a subclass
-    dropped = frozenset(_dropped(owner, placements))
+    dropped = frozenset(_dropped(placements))
     built = _built_by(owner)
     wanted: dict[Site, dict[int, tuple[Placement, Alternative]]] = {}
     rest = [placement for placement in placements if not (prefer or isinstance(placement.change, Inside))]
@@ -89,12 +90,12 @@ def _constructs(
             yield site_class, Constructs(cls.name, new)
 
 
-def _dropped(owner: Node, placements: Sequence[Placement]) -> Iterator[int]:
+def _dropped(placements: Sequence[Placement]) -> Iterator[int]:
     """Members of lists that are dropped again: what their sites build of them is no matter."""
     for placement in placements:
         change = placement.change
-        if isinstance(change, Arranged):
-            for index, (_, child) in enumerate(_at(owner, placement.relative).children):
+        if isinstance(change, Arranged) and placement.declared is not None:
+            for index, (_, child) in enumerate(placement.declared.children):
                 if index not in change.order and child is not None:
                     yield child.key
 
@@ -247,9 +248,8 @@ def _iterations(site: Site, nodes: Sequence[Node], text: SiteText) -> Mapping[in
 def _loop_edit(owner: Node, placement: Placement, sites: Sites, built: Mapping[Site, list[Node]]) -> Placed | None:
     """A rearranged list whose members come from one comprehension over a range."""
     change, container = placement.change, placement.declared
-    if not isinstance(change, Arranged):
+    if not isinstance(change, Arranged) or container is None:
         return None
-    container = _at(owner, placement.relative)
     members = [child.built for _, child in container.children if child is not None]
     first = members[0] if members else None
     if first is None or first.site is None or first.owner != owner.key or first.site_class is None:
@@ -270,12 +270,3 @@ def _loop_edit(owner: Node, placement: Placement, sites: Sites, built: Mapping[S
     count = _count(text, change.size)
     counted = count[0] if count else ""
     return first.site_class, LoopEdit(first.site, change.order, change.size, change.test, counted)
-
-
-def _at(owner: Node, relative: str) -> Node:
-    node = owner
-    for name in relative.split("."):
-        child = node.child(name)
-        assert child is not None
-        node = child
-    return node

@@ -7,6 +7,7 @@ from ..errors import UnsupportedChange
 from .alike import differ_in_values
 from .changes import (
     Added,
+    Arranged,
     Change,
     Delta,
     Frozen,
@@ -126,7 +127,8 @@ def _collect(
             )
             held = _child_variant(for_class, inside.path, lifted, state) if inside and for_class else None
             inner = _inner_variant(edit, lifted, state)
-            placement = Placement(here, edit, declared, inner, held, _is_appended(delta, edit))
+            there = delta.reference if isinstance(edit, Arranged) else declared
+            placement = Placement(here, edit, there, inner, held, _is_appended(delta, edit))
             _put(placement, above, placements, lifted, state)
             if inside and for_owner:
                 below = here + inside.path.removeprefix(edit.path)
@@ -143,7 +145,7 @@ def _in_loops(delta: Delta, relative: str, placements: list[Placement], state: S
     would else be a class for each of them. What is left to classes, by the paths of the members."""
     left: dict[str, Delta | None] = {}
     by_path = replace(state, facts=replace(state.facts, flat=True))
-    for group in differ_in_values(delta):
+    for group in differ_in_values(delta, state.repeats.likeness):
         if _is_one_class(group, state) or not _are_loops(group, relative, state):
             continue
         for edit in group:

@@ -16,22 +16,27 @@ Path = int | None  # a number for what is changed on a path; None where it may b
 class Repeats:
     """What stands for each module on such a path, in tree order, by all that the plan of a path rests on."""
 
-    known: dict[object, tuple[str | None, ...]] = field(default_factory=dict)
+    known: dict[int | None, tuple[str | None, ...]] = field(default_factory=dict)
     planned: set[int] = field(default_factory=set)  # the live modules, by their keys, whose plans are known
     paths: dict[int, tuple[Delta, Path]] = field(default_factory=dict)  # each delta is held: another may get its id
+    alike: dict[int, int | None] = field(default_factory=dict)
     numbers: dict[object, int] = field(default_factory=dict)
 
     def copy(self) -> "Repeats":
         """One that learns by itself from now on; the likeness of paths is the same in both."""
-        return Repeats(dict(self.known), set(self.planned), self.paths, self.numbers)
+        return Repeats(dict(self.known), set(self.planned), self.paths, self.alike, self.numbers)
 
-    def likeness(self, delta: Delta) -> object:
+    def likeness(self, delta: Delta) -> int | None:
         """Equal for paths through the same slots, over modules of the same classes that were built by the same code,
         to the same calls in the place of the same calls; None where anything else on the path is changed."""
-        path = self._path(delta)
-        return None if path is None else (delta.reference.cls, path, tuple(_built(delta.reference)))
+        if id(delta) not in self.alike:
+            path = self._path(delta)
+            # A number, since it is looked up several times and hashing it takes longer than reading it.
+            key = None if path is None else (path, *_built(delta.reference))
+            self.alike[id(delta)] = None if key is None else self.numbers.setdefault(key, len(self.numbers))
+        return self.alike[id(delta)]
 
-    def find(self, delta: Delta, likeness: object) -> dict[int, str] | None:
+    def find(self, delta: Delta, likeness: int | None) -> dict[int, str] | None:
         """The variants of the live modules on a path, as far as one like it was planned."""
         names = self.known.get(likeness)
         if names is None:
@@ -42,7 +47,7 @@ class Repeats:
         return found
 
     def keep(
-        self, delta: Delta, likeness: object, edits: Mapping[ClassRef, list[SourceEdit]], taken: Mapping[int, str]
+        self, delta: Delta, likeness: int | None, edits: Mapping[ClassRef, list[SourceEdit]], taken: Mapping[int, str]
     ) -> None:
         """Remember what a path was planned as, where its text follows from what was built where and replaced by what:
         other arguments of the modules, and the loop in which they are built, may be others in the next layer."""
@@ -107,17 +112,22 @@ def _at_sites(edits: list[SourceEdit], delta: Delta) -> bool:
     )
 
 
-def _built(root: Node) -> Iterator[object]:
-    """The class of each module below, where it was built and for which one of them; each of them once."""
+def _built(root: Node) -> list[object]:
+    """The class of each module below, where it was built and for which one of them; each of them once.
+
+    A class and a place are one object for as long as its modules are there."""
     places: dict[int | None, int] = {root.key: 0}
+    found: list[object] = [id(root.cls)]
     pending = [child for _, child in reversed(root.children)]
     while pending:
         node = pending.pop()
         if node is None or node.key in places:
-            yield None
+            found.append(None)
             continue
         places[node.key] = len(places)
-        made = node.built
-        # A place is one object for as long as its modules are there.
-        yield node.cls, made and (id(made.site), made.site_class, places.get(made.owner), made.ordinal, made.direct)
-        pending += [child for _, child in reversed(node.children)]
+        found.append(id(node.cls))
+        if (made := node.built) is not None:
+            found += (id(made.site), id(made.site_class), places.get(made.owner), made.ordinal, made.direct)
+        if node.children:
+            pending += [child for _, child in reversed(node.children)]
+    return found

@@ -8,6 +8,7 @@ Bound = tuple[str, str, int | str, Any]  # parameter, kind, position or keyword 
 
 
 _known: dict[type, tuple[inspect.Parameter, ...]] = {}
+_positions: dict[type, tuple[str, ...]] = {}
 
 
 def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
@@ -24,11 +25,18 @@ def constructor_parameters(cls: type) -> tuple[inspect.Parameter, ...]:
 def bound_arguments(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Bound, ...]:
     """Each argument of the call with the parameter it goes to; members of ``*args`` one by one."""
     bound: list[Bound] = []
-    positional = [p for p in constructor_parameters(cls) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = _positional(cls) if args else ()
     for index, value in enumerate(args):
         if index < len(positional):
-            bound.append((positional[index].name, "parameter", index, value))
+            bound.append((positional[index], "parameter", index, value))
         else:
             bound.append((f"*{index}", "positional", index, value))
     bound.extend((name, "parameter", name, value) for name, value in kwargs.items())
     return tuple(bound)
+
+
+def _positional(cls: type) -> tuple[str, ...]:
+    if cls not in _positions:
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        _positions[cls] = tuple(p.name for p in constructor_parameters(cls) if p.kind in kinds)
+    return _positions[cls]

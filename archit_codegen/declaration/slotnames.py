@@ -1,5 +1,7 @@
 """Names of slots that can stand in source: `setattr` and `add_module` take any text."""
 
+from collections.abc import Iterator
+
 from ..errors import UnsupportedChange
 from .ir import Node, join
 from .literal import is_plain_identifier
@@ -18,19 +20,17 @@ def check_path(path: str) -> None:
 
 def check_new_names(reference: Node, live: Node, path: str) -> None:
     """The same for slots that the declared module does not have: here a dot in a name is still part of it."""
-    before, after = _names(reference), _names(live)
-    if before == after:
-        return
-    known = set(before)
-    for name in after:
+    new = {*_names(live)}.difference(_names(reference))
+    for name in [name for name in _names(live) if name in new] if new else ():
         index = live.kind == "container" and _is_index(name)
-        if name not in known and not (is_plain_identifier(name) or index):
+        if not (is_plain_identifier(name) or index):
             raise UnsupportedChange(ascii(join(path, name)), f"the name {name!a} cannot stand in source", REMEDY)
 
 
-def _names(node: Node) -> list[str]:
-    slots = (*node.children, *node.parameters, *node.buffers, *node.attributes, *node.methods)
-    return [name for name, _ in slots]
+def _names(node: Node) -> Iterator[str]:
+    for slots in (node.children, node.parameters, node.buffers, node.attributes, node.methods):
+        if slots:
+            yield from (name for name, _ in slots)
 
 
 def _is_index(name: str) -> bool:

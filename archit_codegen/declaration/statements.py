@@ -68,7 +68,7 @@ def _edits(placement: Placement, scope: Scope, sites: Sites) -> Iterator[SourceE
         case Removed():
             yield Statement(f"del {target}")
         case Arranged():
-            yield Statement(_arranged(target, change, placement))
+            yield Statement(_arranged(target, change))
         case Shared(target=other):
             steps = placement.relative.count(".") + 1
             owner = ".".join(change.path.split(".")[:-steps])
@@ -146,7 +146,7 @@ def _further(delta: Delta, relative: str, scope: Scope, sites: Sites) -> Iterato
         yield from _edits(inner, replace(scope, path=edit.path), sites)
 
 
-def _arranged(target: str, change: Arranged, placement: Placement) -> str:
+def _arranged(target: str, change: Arranged) -> str:
     kept = sorted(set(change.order))
     if change.test is not None and list(change.order) == kept:
         return _kept(target, change, change.test)

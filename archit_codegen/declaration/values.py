@@ -138,6 +138,8 @@ class Values:
 
     def argument(self, value: Any) -> Value:
         """As `of`, but a module is a reference, so that a construction can name it."""
+        if type(value) in PLAIN:
+            return _plain(value)
         if isinstance(value, nn.Module):
             return ModuleRef(id(value))
         if is_config(value):
