@@ -17,6 +17,17 @@ FOUND: list[tuple[str, list[tuple[str, int]]]] = [
         [("activation_swapped", 0), ("low_rank_adapters_around", 6), ("inside_a_container", 1)],
     ),
     ("mimi.MimiEncoderModel", [("norm_eps", 1), ("linear_swapped", 2), ("layer_appended", 1)]),
+    # A list inside of a wrapper, rearranged, in statements of the root: no such path is declared.
+    (
+        "pp_lcnet.PPLCNetForImageClassification",
+        [
+            ("linear_to_sequential", 0),
+            ("linear_swapped", 0),
+            ("layer_dropped", 0),
+            ("every_layer_wrapped", 3),
+            ("low_rank_adapters_around", 0),
+        ],
+    ),
 ]
 REFUSED_ONCE: list[tuple[str, list[tuple[str, int]]]] = [
     # The base class of a user's class is another one now, and stands in the file of the root, which comes last.
