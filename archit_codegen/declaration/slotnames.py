@@ -20,8 +20,7 @@ def check_path(path: str) -> None:
 
 def check_new_names(reference: Node, live: Node, path: str) -> None:
     """The same for slots that the declared module does not have: here a dot in a name is still part of it."""
-    new = {*_names(live)}.difference(_names(reference))
-    for name in [name for name in _names(live) if name in new] if new else ():
+    for name in sorted({*_names(live)}.difference(_names(reference))):
         index = live.kind == "container" and _is_index(name)
         if not (is_plain_identifier(name) or index):
             raise UnsupportedChange(ascii(join(path, name)), f"the name {name!a} cannot stand in source", REMEDY)
