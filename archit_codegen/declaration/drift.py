@@ -99,7 +99,7 @@ def check_readable(live: PreTrainedConfig) -> None:
     except Exception as error:  # config classes validate as they like
         raise UnsupportedChange(
             "config",
-            f"{type(live).__name__} does not read it from its own file: {one_line(error)[:300]}",
+            f"{type(live).__name__} does not read it from its own file: {one_line(error)[:300].rstrip('.')}",
             "Set its fields to values that go together, as the modified model has them.",
         ) from error
 

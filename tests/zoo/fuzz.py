@@ -28,7 +28,8 @@ LENGTHS = (1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 6, 8, 10, LONGEST)
 HEAD = """# Random surgery
 
 Sequences of 1 to 12 random modifications at random places of random small models, compiled and judged after each. A
-sequence ends early at a refusal. Run again with `make fuzz N=... SEED=...`.
+sequence ends early at a refusal. Run again with `make fuzz N=... SEED=...`. A row stays as it was measured: what went
+wrong or crashed in it, once and again while it was shrunk, is mended.
 
 | seed | sequences | modifications | rebuilt | outputs compared | saved unlike native | refused | crashes | wrong |
 |--:|--:|--:|--:|--:|--:|--:|--:|--:|
