@@ -30,23 +30,32 @@ class TookTooLong(Exception):
 
 def exported(live: nn.Module) -> str:
     """The graph of `torch.export`, printed; one that is specialised on the sizes of the inputs."""
-    inputs: dict[str, Any] = {name: tensor.to("meta") for name, tensor in make_inputs(live).items()}
-    if "use_cache" in signature(live.forward).parameters:
-        inputs["use_cache"] = False  # a cache is no type that can be exported
-    program = torch.export.export(live, (), inputs, strict=False)
+    program = torch.export.export(live, (), inputs(live), strict=False)
     text: str = program.module().print_readable(print_output=False)
     return text
 
 
+class OfOneInput(nn.Module):
+    """A model as a function of its first input: `torch.fx` can follow no wrapped `forward` with `**kwargs`."""
+
+    def __init__(self, live: nn.Module) -> None:
+        super().__init__()
+        self.live, self.given = live, inputs(live)
+
+    def forward(self, first: torch.Tensor) -> Any:
+        return self.live(**{**self.given, next(iter(self.given)): first})
+
+
 def traced(live: nn.Module) -> str:
-    """The code of `torch.fx`, with every argument but the inputs at its default."""
-    given = make_inputs(live)
-    rest = {
-        name: None for name, found in signature(live.forward).parameters.items() if found.kind.name != "VAR_KEYWORD"
-    }
-    tracer = torch.fx.Tracer()
-    graph = tracer.trace(live, {name: value for name, value in rest.items() if name not in given})
-    return torch.fx.GraphModule(live, graph).code
+    """The code of `torch.fx`."""
+    return str(torch.fx.symbolic_trace(OfOneInput(live)).code)
+
+
+def inputs(live: nn.Module) -> dict[str, Any]:
+    found: dict[str, Any] = {name: tensor.to("meta") for name, tensor in make_inputs(live).items()}
+    if "use_cache" in signature(live.forward).parameters:
+        found["use_cache"] = False  # a cache is no type that can be exported
+    return found
 
 
 def copied(live: nn.Module) -> bytes:
