@@ -16,7 +16,7 @@ from tests.zoo.catalogue import modify
 from tests.zoo.discovery import TooSlow, named, reason, time_limit
 from tests.zoo.faithful import Expected, Judgement, NotSaved, native_failure
 from tests.zoo.inputs import Inputs
-from tests.zoo.outputs import compare, run
+from tests.zoo.outputs import Outputs, compare, run
 from tests.zoo.places import NotApplicable
 from tests.zoo.plan import rotation
 from tests.zoo.run import CRASH, NOT_APPLICABLE, NOT_NATIVELY, REBUILT, REFUSED, WRONG, Row, digest, one_line, where
@@ -104,7 +104,7 @@ def compiled(
 ) -> tuple[str, str]:
     """Compile and judge; `options` are those of `compile_model`. Without expected outputs the structure is judged."""
     try:
-        before = fingerprint(model)
+        before, outputs = fingerprint(model), outputs_of_copy(model, expected)
         package = archit.compile_model(model, name="zoo_model", suffix="WithZoo", **options)
         if fingerprint(model) != before:
             return WRONG, "compile_model changed the live model"
@@ -118,20 +118,25 @@ def compiled(
         raise
     except Exception as error:
         return CRASH, f"{reason(error)} at {where(error)}"
-    return verdict(model, package, expected, undo, judgement)
+    return verdict(model, package, expected, outputs, undo, judgement)
+
+
+def outputs_of_copy(model: nn.Module, expected: Expected | None) -> Outputs:
+    """What the live model computes, or nothing where it does not. Asked of a copy, since a run may leave something
+    behind; and compared with what a copy gave, since methods on objects still are those of the original in it."""
+    return {} if expected is None else run(copy.deepcopy(model), expected.inputs)
 
 
 def verdict(
     model: nn.Module,
     package: Any,
     expected: Expected | None,
+    outputs: Outputs,
     undo: ExitStack,
     judgement: Callable[..., Judgement],
 ) -> tuple[str, str]:
     try:
-        if expected is not None:
-            again = run(copy.deepcopy(model), expected.inputs)  # a copy: a run may leave something behind
-            compare(expected.outputs, again, "the live model after it was compiled")
+        compare(outputs, outputs_of_copy(model, expected), "the live model after it was compiled")
         snapshot = Snapshot(model)
         undo.close()
         judge = judgement(model, package, snapshot, expected)
