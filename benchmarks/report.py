@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks import pictures, results
+from benchmarks.measured import WHAT, measured_on
 
 LIMITS = {"plain": 1.5, "proved": 2.5}
 HEAD = """\
@@ -69,13 +70,6 @@ commands, with nothing to do or (`generate all`) everything, beyond the imports.
 points, where what is spent once weighs least. Aimed at: under 1.1 in depth; flat (largest under 1.2 times the
 smallest) in parameters and in layers that are changed alike.
 """
-WHAT = {
-    "depth": "layers of the model",
-    "changed alike": "changed layers, alike",
-    "changed apart": "changed layers, each another way",
-    "parameters": "parameters",
-    "models": "models in a spec",
-}
 KINDS = {"plain": "without validation", "proved": "with validation"}
 
 
@@ -92,18 +86,6 @@ def sections(found: Mapping[str, Any]) -> Iterator[str]:
         if section in found:
             yield from write_section(found)
             yield measured_on(found.get("states", {}), section)
-
-
-def measured_on(states: Mapping[str, str], section: str) -> str:
-    """The parts of a section that were measured together are named together."""
-    commits: dict[str, list[str]] = {}
-    for name, commit in states.items():
-        first, _, part = name.partition(" ")
-        if first == section or (section, first) == ("ratios", "sample"):
-            commits.setdefault(commit, []).append(WHAT.get(part, name if first != section else ""))
-    named = {commit: ", ".join(filter(None, parts)) for commit, parts in commits.items()}
-    told = [f"`{commit}` ({parts})" if len(named) > 1 and parts else f"`{commit}`" for commit, parts in named.items()]
-    return f"Measured on {', '.join(told)}.\n" if told else ""
 
 
 def floor_section(found: Mapping[str, Any]) -> Iterator[str]:

@@ -15,9 +15,10 @@ from torch import nn
 
 import archit_codegen
 from archit_codegen.regeneration.spec import read_spec
-from benchmarks import clock, growth, others, report, results, specs
+from benchmarks import clock, growth, others, results, specs
 from benchmarks.caches import OF_TEXTS
 from benchmarks.floor import floor_of
+from benchmarks.measured import measured_on
 from benchmarks.models import CASES, swap
 from benchmarks.parts import ScaledEmbedding
 from benchmarks.stages import BUILD, STAGES, stage_seconds
@@ -111,8 +112,8 @@ def test_results_keep_other_sections(tmp_path: Path) -> None:
 def test_the_report_says_what_was_measured_on_which_commit() -> None:
     states = {"growth depth": "1234567", "growth parameters": "1234567", "growth models": "89abcde", "memory": "0"}
     told = "Measured on `1234567` (layers of the model, parameters), `89abcde` (models in a spec).\n"
-    assert report.measured_on(states, "growth") == told
-    assert report.measured_on(states, "memory") == "Measured on `0`.\n" and report.measured_on(states, "x") == ""
+    assert measured_on(states, "growth") == told
+    assert measured_on(states, "memory") == "Measured on `0`.\n" and measured_on(states, "x") == ""
 
 
 def test_a_point_is_the_least_of_the_rounds() -> None:
