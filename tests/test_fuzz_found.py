@@ -17,6 +17,8 @@ FOUND: list[tuple[str, list[tuple[str, int]]]] = [
         [("activation_swapped", 0), ("low_rank_adapters_around", 6), ("inside_a_container", 1)],
     ),
     ("mimi.MimiEncoderModel", [("norm_eps", 1), ("linear_swapped", 2), ("layer_appended", 1)]),
+    # A patch on an object that calls the declared method, which the class does not have any more.
+    ("afmoe.AfmoeForCausalLM", [("forward_calls_original", 0), ("class_patched", 0)]),
     # A list inside of a wrapper, rearranged, in statements of the root: no such path is declared.
     (
         "pp_lcnet.PPLCNetForImageClassification",

@@ -42,6 +42,12 @@ def method_edit(
         text = _with_self(text)
     _check_own_class(text, others, path)
     text, kept = _original_calls(text, scope, name, cls)
+    if kept and name in others:
+        raise UnsupportedChange(
+            path,
+            "the patch calls the declared method, which is patched on the class as well; in one class both have its name",
+            "Patch it once, by a function that does what both do.",
+        )
     text = _with_literals(text, closure_values(function))
     native = cls.__module__.partition(".")[0] == "torch"
     return Method(name, text, KEEP.format(name) if kept and not native else None, code), scope
