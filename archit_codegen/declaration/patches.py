@@ -45,7 +45,7 @@ def method_edit(
     if kept and name in others:
         raise UnsupportedChange(
             path,
-            "the patch calls the declared method, which is patched on the class as well; in one class both have its name",
+            "the patch calls the declared method, which is patched on the class too, and one class has it once",
             "Patch it once, by a function that does what both do.",
         )
     text = _with_literals(text, closure_values(function))
