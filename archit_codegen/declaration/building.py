@@ -100,15 +100,16 @@ def for_buffers(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Te
 @contextmanager
 def poisoned_memory() -> Iterator[None]:
     """Inside, uninitialised memory holds NaN and huge integers, so that garbage never looks right by luck."""
-    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    torch_memory: Any = torch.utils.deterministic  # a module whose attributes are made by its class
+    fill = torch_memory.fill_uninitialized_memory
     mode = torch.get_deterministic_debug_mode()
-    torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+    torch_memory.fill_uninitialized_memory = True
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield
     finally:
         torch.set_deterministic_debug_mode(mode)
-        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+        torch_memory.fill_uninitialized_memory = fill
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -100,7 +100,7 @@ def _is_inert(value: object) -> bool:
 
 
 def _is_pure(function: object) -> bool:
-    if isinstance(function, Callable) and getattr(function, "__module__", None) == "math":  # type: ignore[arg-type]
+    if callable(function) and getattr(function, "__module__", None) == "math":
         return getattr(math, getattr(function, "__name__", ""), None) is function
     if any(function is known for known in PURE):
         return True

@@ -108,7 +108,7 @@ def _config_class(
         (name, sub)
         for name, inner in below.items()
         if isinstance(inner, PreTrainedConfig)
-        and ((sub := _config_class(inner, suffix, _given(cls, name), inside=True)).fields or sub.subs)  # type: ignore[arg-type]
+        and ((sub := _config_class(inner, suffix, _given(cls, name), inside=True)).fields or sub.subs)  # type: ignore[arg-type]  # hashable
     )
     declared = declared_fields(cls) | given  # type: ignore[arg-type]  # classes are hashable
     if inside:

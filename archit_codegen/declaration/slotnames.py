@@ -28,8 +28,7 @@ def check_new_names(reference: Node, live: Node, path: str) -> None:
 
 def _names(node: Node) -> Iterator[str]:
     for slots in (node.children, node.parameters, node.buffers, node.attributes, node.methods):
-        if slots:
-            yield from (name for name, _ in slots)
+        yield from (name for name, _ in slots)
 
 
 def _is_index(name: str) -> bool:
