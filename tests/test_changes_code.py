@@ -85,11 +85,36 @@ def test_method_of_a_class_calls_the_original(monkeypatch: pytest.MonkeyPatch) -
         return original(self, hidden_states) * 0.5
 
     monkeypatch.setattr(modeling_bert.BertIntermediate, "forward", forward)
-    check_without_patch(bert(), monkeypatch, "return type(self)._original_forward(self, hidden_states) * 0.5")
+    check_without_patch(bert(), monkeypatch, "return self._original_forward(hidden_states) * 0.5")
 
 
 def rotate_half(x):
     return -x
+
+
+def patched_by_a_call_of_the_one_before(module: nn.Module) -> None:
+    before = module.forward
+
+    def forward(x):
+        return before(x) * 0.25
+
+    module.forward = forward
+
+
+def test_a_patch_calls_the_declared_method_that_its_class_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = llama()
+    patched_by_a_call_of_the_one_before(live.model.layers[1].mlp)
+    monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", halved)
+    texts = ["return self._original_forward(x) * 0.25", "def _original_forward(self, x):\n        down_proj ="]
+    check_without_patch(live, monkeypatch, *texts, "return 0.5 * self.down_proj(")
+
+
+def test_a_patch_calls_the_patch_of_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", halved)
+    live = llama()
+    patched_by_a_call_of_the_one_before(live.model.layers[1].mlp)
+    texts = ["return self._earlier_forward(x) * 0.25", "def _earlier_forward(self, x):\n        return 0.5 *"]
+    check_without_patch(live, monkeypatch, *texts)
 
 
 def test_function_of_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,14 +173,14 @@ def test_a_patch_calls_the_original_through_the_class_of_the_object(patch: Calla
     live = llama()
     mlp = live.model.layers[0].mlp
     mlp.forward = types.MethodType(patch, mlp)
-    check(live, "return 2.0 * type(self)._original_forward(self, x)")
+    check(live, "return 2.0 * self._original_forward(x)")
 
 
 def test_the_same_on_a_module_of_torch() -> None:
     live = llama()
     linear = live.model.layers[0].mlp.up_proj
     linear.forward = types.MethodType(through_its_class, linear)
-    check(live, "return 2.0 * nn.Linear.forward(self, x)")
+    check(live, "return 2.0 * super().forward(x)")
 
 
 def above_its_class(self, x):

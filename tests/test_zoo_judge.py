@@ -36,6 +36,10 @@ def patch(module: nn.Module) -> None:
     module.forward = types.MethodType(user.quiet_forward, module)
 
 
+def wrap(module: nn.Module) -> None:
+    module.forward = user.wrapped(module)
+
+
 PLANTED: dict[str, tuple[Change, str]] = {
     "eps": (lambda m: setattr(layer(m).output.LayerNorm, "eps", 1e-3), "eps"),
     "dropped": (lambda m: m.roberta.encoder.layer.pop(1), "modules: missing"),
@@ -49,6 +53,7 @@ PLANTED: dict[str, tuple[Change, str]] = {
     "buffer": (lambda m: layer(m).register_buffer("seen", torch.empty(2)), "buffers"),
     "method of a submodule": (lambda m: patch(layer(m).output), "method forward"),
     "method of the root": (patch, "method forward"),
+    "wrapped method": (lambda m: wrap(layer(m).output), "method forward"),
 }
 
 
@@ -59,7 +64,7 @@ def test_a_planted_difference_is_found(planted: str) -> None:
         judge(build(transformers.RobertaForMaskedLM), change)
 
 
-@pytest.mark.parametrize("planted", ["method of a submodule", "method of the root"])
+@pytest.mark.parametrize("planted", ["method of a submodule", "method of the root", "wrapped method"])
 def test_a_patch_that_the_package_lacks_is_found(planted: str) -> None:
     live = build(transformers.RobertaForMaskedLM)
     PLANTED[planted][0](live)

@@ -25,10 +25,10 @@ def method_changes(reference: Node, live: Node, path: str) -> Iterator[Change]:
         return
     before = dict(reference.methods)
     for name, code in live.methods:
-        if not code.digest.removeprefix("free:"):
+        if not code.digest:
             raise UnsupportedChange(
                 join(path, name),
-                f"the method is patched by a {code.qualname}, which has no source",
+                f"the method is patched by a {code.qualname}, which is no function with source",
                 "Patch it with a function.",
             )
         if before.get(name) != code:

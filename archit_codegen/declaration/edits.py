@@ -120,13 +120,15 @@ class HiddenBuffer(Statement):
 class Method:
     """A method's new text; the declared one stays under ``keep`` if the new one calls it.
 
-    ``code`` tells methods of one text apart that close over different things.
+    ``code`` tells methods of one text apart that close over different things. ``helpers`` stand before it, and are
+    methods that the declared class does not have.
     """
 
     name: str
     text: str
     keep: str | None = None
     code: str = ""
+    helpers: tuple["Method", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from .edits import Method, Plan, SourceEdit, Variant
 from .following import follow
 from .forcing import forced
 from .given import GIVEN, check_meanings, unmistakable
+from .held import Patch
 from .importing import Import
 from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
@@ -190,13 +191,12 @@ class Emitter:
         )
 
     def _method(self, name: str, code: CodeRef, cls: ClassRef, others: frozenset[str]) -> Method:
-        function = self.bench.objects[code.key]
-        bound = not code.digest.startswith("free:")
-        key, path = method_key(code), f"{cls.name}.{name}"
-        edit, scope = method_edit(
-            name, function, self.bench.classes[cls], bound=bound, path=path, code=key, others=others
+        found = self.bench.objects[code.key]
+        patch = found if isinstance(found, Patch) else Patch(found, None, bound=True)
+        edit, scopes = method_edit(
+            name, patch, self.bench.classes[cls], path=f"{cls.name}.{name}", code=method_key(code), others=others
         )
-        self.method_scopes[edit.code] = scope
+        self.method_scopes |= scopes
         return edit
 
     @property
@@ -267,13 +267,14 @@ class Emitter:
         """Patched methods come from another file: their names are bound where they were written."""
         edits: list[SourceEdit] = []
         for edit in variant.edits:
-            if isinstance(edit, Method):
-                own = self.method_scopes[edit.code]
-                text = bindings.bind(edit.text, own, str(own.get("__file__", "")), GIVEN, avoid=unmistakable(scope))
-                edits.append(replace(edit, text=text))
-            else:
-                edits.append(edit)
+            edits.append(self._bound(edit, scope, bindings) if isinstance(edit, Method) else edit)
         return Variant(variant.name, variant.origin, variant.code, tuple(edits), variant.bases)
+
+    def _bound(self, edit: Method, scope: Mapping[str, Any], bindings: Bindings) -> Method:
+        own = self.method_scopes[edit.code]
+        text = bindings.bind(edit.text, own, str(own.get("__file__", "")), GIVEN, avoid=unmistakable(scope))
+        helpers = tuple(self._bound(helper, scope, bindings) for helper in edit.helpers)
+        return replace(edit, text=text, helpers=helpers)
 
     def _renames(self, plan: Plan, scope: Mapping[str, Any]) -> Renames:
         present = {

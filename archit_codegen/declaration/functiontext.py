@@ -2,12 +2,12 @@
 
 import ast
 import re
-from collections.abc import Mapping
 from types import FunctionType
 
 from archit_codegen.declaration.literal import check_identifier
-from archit_codegen.declaration.livesource import function_source, innermost
+from archit_codegen.declaration.livesource import function_source
 from archit_codegen.declaration.names import Edit, splice
+from archit_codegen.declaration.wrapping import as_written
 from archit_codegen.errors import SourceUnavailable
 
 DEFINITION = re.compile(rb"(?:class|(?:async\s+)?def)\s+(\w+)")
@@ -16,20 +16,9 @@ DEFINITION = re.compile(rb"(?:class|(?:async\s+)?def)\s+(\w+)")
 def function_as_def(function: FunctionType, name: str) -> str:
     """The source of ``def <name>(...)`` for a function (decorators kept) or a lambda."""
     check_identifier("the name of a function", name)
-    inner = innermost(function)
+    inner = as_written(function)
     text = function_source(inner).text
     return _lambda_as_def(text, name) if inner.__name__ == "<lambda>" or _is_lambda(inner) else renamed(text, name)
-
-
-def closure_values(function: FunctionType) -> Mapping[str, object]:
-    """The free variables of a function with their values; a cell that was never filled is left out."""
-    found: dict[str, object] = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:
-            continue
-    return found
 
 
 def renamed(text: str, name: str) -> str:

@@ -15,11 +15,11 @@ from archit_codegen.declaration.agreement import (
     same_value,
 )
 from archit_codegen.declaration.constants import evaluate, says
-from archit_codegen.declaration.functiontext import closure_values
 from archit_codegen.declaration.literal import is_writable, write_literal
 from archit_codegen.declaration.names import Edit
 from archit_codegen.declaration.ownership import is_user_code
 from archit_codegen.declaration.samecode import same_code
+from archit_codegen.declaration.wrapping import closure_values
 from archit_codegen.errors import UnsupportedChange
 
 Lookup = Callable[[str], object]
@@ -46,12 +46,15 @@ def check_function(function: FunctionType, node: ast.AST) -> None:
         raise UnsupportedChange(function.__qualname__, reason, "Use a class, or a constant of the module.")
 
 
-def default_edits(function: FunctionType, node: ast.AST, lookup: Lookup) -> Iterator[Edit]:
-    """Literals for default expressions that would give another value now than when the ``def`` was executed."""
+def default_edits(
+    function: FunctionType, node: ast.AST, lookup: Lookup, apart: Callable[[object], bool] = lambda value: False
+) -> Iterator[Edit]:
+    """Literals for default expressions that would give another value now than when the ``def`` was executed; those
+    whose value is ``apart`` are left alone."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or not defaults_agree(function, node):
         return
     for expression, live in _defaults(function, node):
-        if literal_value(expression) is UNKNOWN and not _still_says(expression, live, lookup):
+        if literal_value(expression) is UNKNOWN and not apart(live) and not _still_says(expression, live, lookup):
             yield from _as_literal(function, expression, live, lookup)
 
 

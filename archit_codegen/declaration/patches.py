@@ -2,136 +2,133 @@
 
 import ast
 import builtins
-from collections.abc import Mapping, Set
-from functools import partial
-from types import FunctionType, MethodType
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
+from types import FunctionType
 from typing import Any
+
+from torch import nn
 
 from ..errors import UnsupportedChange
 from .agreement import UNKNOWN
 from .edits import Method
-from .functiontext import closure_values, function_as_def
+from .functiontext import function_as_def
+from .held import Patch, said_of
 from .literal import is_writable, write_literal
 from .liveness import default_edits
-from .livesource import innermost
-from .names import Edit, global_uses, splice
+from .names import bindings, global_uses, splice
+from .patchchecks import check_closed, check_source
+from .receiver import Receiver, definition, edit_of
+from .rewrite_arguments import without_arguments
+from .wrapping import as_written, closure_values, local_names
 
-KEEP = "_original_{}"
+EARLIER = "_earlier_{}"
 
 
 def method_edit(
-    name: str, function: FunctionType, cls: type, *, bound: bool, path: str, code: str, others: Set[str] = frozenset()
-) -> tuple[Method, Mapping[str, Any]]:
-    """The new method, and the scope in which its global names are looked up.
+    name: str, patch: Patch, cls: type, *, path: str, code: str, others: Set[str] = frozenset()
+) -> tuple[Method, Mapping[str, Mapping[str, Any]]]:
+    """The new method, and the scopes in which its global names and those of its helpers are looked up, by their code.
 
-    ``bound`` tells whether the function takes the module as its first argument, ``code`` what it does, to tell it from
-    others of the same text. A call of the declared method, through a closure, a global or the object's class, becomes
-    one of ``self._original_<name>``. ``others`` are the methods that are patched as well.
+    ``code`` is what it does, to tell it from others of the same text. A call of the declared method, through a
+    closure, a default, a global or the object's class, becomes one of ``self._original_<name>``; what else the
+    function holds of the module that it stands on is reached from ``self``, patches that were there before as helpers.
+    ``others`` are the methods that are patched as well.
 
     Raises:
-        UnsupportedChange: the patch is no function with source.
+        UnsupportedChange: the patch has no source of its own, or holds what its class cannot reach.
     """
-    if not isinstance(function, FunctionType):
-        raise UnsupportedChange(
-            path, f"it is patched by a {type(function).__name__}, which has no source", "Patch it with a function."
-        )
-    text = function_as_def(function, name)
-    scope = {**function.__globals__, **closure_values(function)}
-    text = splice(text, default_edits(innermost(function), _definition(text), partial(_meaning, scope)))
-    if not bound:
-        text = _with_self(text)
-    _check_own_class(text, others, path)
-    text, kept = _original_calls(text, scope, name, cls)
-    if kept and name in others:
+    writer = _Writer(Receiver(name, cls, patch.owner, path, others), code)
+    function = as_written(patch.function)
+    text = writer.text(function, name, code, patch.bound)
+    return writer.method(text), writer.scopes
+
+
+class _Writer:
+    """Writes a patch, and as helpers the user's functions that it holds and that need the module."""
+
+    def __init__(self, receiver: Receiver, code: str) -> None:
+        self.receiver, self.code = replace(receiver, earlier=self.earlier), code
+        self.scopes: dict[str, Mapping[str, Any]] = {}
+        self.helpers: dict[int, Method] = {}
+        self.kept = False
+
+    def method(self, text: str) -> Method:
+        keep = self.receiver.keep if self.kept and not self.receiver.native else None
+        return Method(self.receiver.method, text, keep, self.code, tuple(self.helpers.values()))
+
+    def text(self, function: FunctionType, name: str, code: str, bound: bool) -> str:
+        path, owner = self.receiver.path, self.receiver.owner
+        check_source(function, path)
+        scope = {**function.__globals__, **closure_values(function)}
+        text, self.scopes[code] = _with_plain_defaults(function, function_as_def(function, name), scope, owner)
+        if not bound:
+            text = _with_self(text, scope, owner, path)
+        check_closed(text, function, self.scopes[code], path)
+        text, kept = self.receiver.given(text, self.scopes[code])
+        self.kept = self.kept or kept
+        return _with_literals(text, closure_values(function))
+
+    def earlier(self, function: FunctionType, bound: bool) -> str:
+        """The name of the helper that a function becomes."""
+        if id(function) not in self.helpers:
+            number = len(self.scopes)
+            name = EARLIER.format(self.receiver.method) + (f"_{number}" if number > 1 else "")
+            code = f"{self.code} {number}"
+            text = self.text(as_written(function), name, code, bound)
+            self.helpers[id(function)] = Method(name, text, code=code)
+        return self.helpers[id(function)].name
+
+
+def _with_plain_defaults(
+    function: FunctionType, text: str, scope: Mapping[str, Any], owner: nn.Module | None
+) -> tuple[str, Mapping[str, Any]]:
+    """Defaults that are not the module's own as they are now; the others are no arguments, but names in the scope."""
+
+    def own(value: object) -> bool:
+        return owner is not None and said_of(value, owner) is not None
+
+    def meaning(name: str) -> object:
+        value = scope.get(name, getattr(builtins, name, UNKNOWN))
+        return UNKNOWN if name in local or own(value) else value
+
+    local = local_names(function)
+    node = definition(text)
+    text = splice(text, default_edits(function, node, meaning, own))
+    held = {name: value for name, value in _default_values(function, node) if own(value)}
+    held = {name: value for name, value in held.items() if name not in bindings(node.body).bound}
+    return (without_arguments(text, held), {**scope, **held}) if held else (text, scope)
+
+
+def _default_values(function: FunctionType, node: ast.FunctionDef) -> Iterator[tuple[str, object]]:
+    named = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+    defaults = function.__defaults__ or ()
+    yield from zip(named[len(named) - len(defaults) :], defaults, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+
+
+def _with_self(text: str, scope: Mapping[str, Any], owner: nn.Module | None, path: str) -> str:
+    """An argument more for what is called without the module."""
+    node = definition(text)
+    free = {use.name for use in global_uses(ast.parse(text))}
+    taken = any(argument.arg == "self" for argument in ast.walk(node) if isinstance(argument, ast.arg))
+    if taken or ("self" in free and scope.get("self", UNKNOWN) is not owner):
         raise UnsupportedChange(
             path,
-            "the patch calls the declared method, which is patched on the class too, and one class has it once",
-            "Patch it once, by a function that does what both do.",
+            "self is no argument of what was put there, or not the module on which it stands",
+            "Bind it to the module (`types.MethodType(function, module)`), or use another name.",
         )
-    text = _with_literals(text, closure_values(function))
-    native = cls.__module__.partition(".")[0] == "torch"
-    return Method(name, text, KEEP.format(name) if kept and not native else None, code), scope
-
-
-def _meaning(scope: Mapping[str, Any], name: str) -> object:
-    return scope.get(name, getattr(builtins, name, UNKNOWN))
+    place = text.index("(", text.index(f"def {node.name}")) + 1
+    takes_none = text[place:].lstrip().startswith(")")
+    return f"{text[:place]}self{'' if takes_none else ', '}{text[place:]}"
 
 
 def _with_literals(text: str, closure: Mapping[str, Any]) -> str:
     """The text with plain values in the place of the closure's variables that hold them."""
     texts = {name: write_literal(value) for name, value in closure.items() if is_writable(value)}
     edits = [
-        _edit(use.node, f"({texts[use.name]})" if texts[use.name].startswith("-") else texts[use.name])
+        edit_of(use.node, f"({texts[use.name]})" if texts[use.name].startswith("-") else texts[use.name])
         for use in global_uses(ast.parse(text))
         if use.name in texts and isinstance(use.node, ast.Name)
     ]
     return splice(text, edits)
-
-
-def _with_self(text: str) -> str:
-    node = _definition(text)
-    if any(argument.arg == "self" for argument in node.args.args):
-        return text
-    place = text.index("(", text.index(f"def {node.name}")) + 1
-    takes_none = text[place:].lstrip().startswith(")")
-    return f"{text[:place]}self{'' if takes_none else ', '}{text[place:]}"
-
-
-def _definition(text: str) -> ast.FunctionDef:
-    node = ast.parse(text).body[0]
-    assert isinstance(node, ast.FunctionDef)
-    return node
-
-
-def _original_calls(text: str, scope: Mapping[str, Any], name: str, cls: type) -> tuple[str, bool]:
-    """Names that hold the declared method, bound or not, refer to the kept one."""
-    tree = _definition(text)
-    receiver = tree.args.args[0].arg if tree.args.args else "self"
-    native = cls.__module__.partition(".")[0] == "torch"
-    bound_call = f"super().{name}" if native else f"{receiver}.{KEEP.format(name)}"
-    free_call = f"nn.{cls.__name__}.{name}" if native else f"type({receiver}).{KEEP.format(name)}"
-    edits = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            value = scope.get(node.id)
-            if isinstance(value, MethodType) and _is_declared(value.__func__, name, cls):
-                edits.append(_edit(node, bound_call))
-            elif isinstance(value, FunctionType) and _is_declared(value, name, cls):
-                edits.append(_edit(node, free_call))
-        elif isinstance(node, ast.Attribute) and node.attr == name and _is_own_class(node.value, receiver):
-            edits.append(_edit(node, free_call))
-    return (splice(text, edits), True) if edits else (text, False)
-
-
-def _is_own_class(node: ast.expr, receiver: str) -> bool:
-    """``type(self)`` or ``self.__class__``."""
-    if isinstance(node, ast.Call):
-        called = isinstance(node.func, ast.Name) and node.func.id == "type" and len(node.args) == 1
-        return called and isinstance(node.args[0], ast.Name) and node.args[0].id == receiver
-    of_receiver = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == receiver
-    return of_receiver and isinstance(node, ast.Attribute) and node.attr == "__class__"
-
-
-def _check_own_class(text: str, others: Set[str], path: str) -> None:
-    """On the object its class has the declared methods, in a class that has the patched ones it would be another."""
-    tree = _definition(text)
-    receiver = tree.args.args[0].arg if tree.args.args else "self"
-    for node in ast.walk(tree):
-        other = isinstance(node, ast.Attribute) and node.attr in others and _is_own_class(node.value, receiver)
-        above = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
-        if other or (above and isinstance(node, ast.Call) and any(_is_own_class(a, receiver) for a in node.args)):
-            raise UnsupportedChange(
-                path,
-                f"the patch looks up {ast.unparse(node)}, which would be another method in the class that is written",
-                "Name the class whose method is meant.",
-            )
-
-
-def _is_declared(function: Any, name: str, cls: type) -> bool:
-    inner = innermost(function)
-    owners = {f"{base.__qualname__}.{name}" for base in cls.__mro__}
-    return inner.__code__.co_qualname in owners
-
-
-def _edit(node: ast.expr, text: str) -> Edit:
-    return Edit((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0), text)

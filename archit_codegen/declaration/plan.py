@@ -230,11 +230,14 @@ def _inner_variant(edit: Change, lifted: list[Lifted], state: State) -> str | No
 
 
 def _class_edits(delta: Delta, scope: Scope, state: State) -> Iterable[SourceEdit]:
+    # An object's method comes after its class's and hides it, and may still call the declared one.
+    seen = {edit.slot: edit for edit in delta.edits if isinstance(edit, MethodPatched)}
     for edit in delta.edits:
         check_path(edit.path)
         if isinstance(edit, MethodPatched):
             others = frozenset(e.slot for e in delta.edits if isinstance(e, MethodPatched) and e is not edit)
-            yield state.facts.method(edit.slot, edit.code, delta.reference.cls, others)
+            if edit is seen[edit.slot]:
+                yield state.facts.method(edit.slot, edit.code, delta.reference.cls, others)
         elif isinstance(edit, TiesChanged):
             yield from ties(delta, edit.keys)
         elif isinstance(edit, SavedOnce):

@@ -19,8 +19,7 @@ def add_method(cls: ast.ClassDef, edit: NewMethod) -> None:
 
 
 def replace_method(cls: ast.ClassDef, edit: Method) -> None:
-    (new,) = ast.parse(edit.text).body
-    setattr(new, METHOD, edit.code)
+    new = [_marked(method) for method in (*edit.helpers, edit)]
     body: list[ast.stmt] = []
     placed = False
     for item in cls.body:
@@ -28,11 +27,17 @@ def replace_method(cls: ast.ClassDef, edit: Method) -> None:
             if edit.keep is not None:
                 item.name = edit.keep
                 body.append(item)
-            body.append(new)
+            body += new
             placed = True
         elif not _is_empty(item):
             body.append(item)
-    cls.body = body if placed else [*body, new]
+    cls.body = body if placed else [*body, *new]
+
+
+def _marked(edit: Method) -> ast.stmt:
+    (new,) = ast.parse(edit.text).body
+    setattr(new, METHOD, edit.code)
+    return new
 
 
 def _is_empty(item: ast.stmt) -> bool:

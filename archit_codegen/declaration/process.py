@@ -13,7 +13,6 @@ from typing import Any
 import torch
 
 from ..errors import UnsupportedChange
-from .functiontext import closure_values
 from .importing import find_import
 from .livesource import declared_code, matches_defaults, matches_source, own_functions, written_functions
 from .ownership import is_user_code, is_user_layer, is_user_module
@@ -21,6 +20,7 @@ from .samecode import same_code
 from .source import module_tree
 from .sourcefile import SourceFile, source_file
 from .unchanged import Remembered
+from .wrapping import closure_values, wrapper_layers
 
 
 @dataclass(slots=True)
@@ -196,12 +196,7 @@ def _patched_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
 
 def _layers(value: object) -> Iterator[FunctionType]:
     """The functions of a wrapper chain, outermost first."""
-    function = value.__func__ if isinstance(value, staticmethod | classmethod) else value
-    seen: set[int] = set()
-    while isinstance(function, FunctionType) and id(function) not in seen:
-        seen.add(id(function))
-        yield function
-        function = function.__dict__.get("__wrapped__")
+    return wrapper_layers(value.__func__ if isinstance(value, staticmethod | classmethod) else value)
 
 
 def _stand_in(layers: list[FunctionType], cls: type, name: str, file: str) -> bool:

@@ -207,7 +207,7 @@ def _is_wrapped_by_user(value: Any) -> bool:
 
 
 def _stem(scope: Mapping[str, Any]) -> str:
-    return str(scope.get("__name__", "")).rpartition(".")[2].removeprefix("modeling_")
+    return str(scope.get("__name__", "")).rpartition(".")[2].removeprefix("modeling_").strip("_")
 
 
 def _assignment(tree: ast.Module, name: str) -> str | None:

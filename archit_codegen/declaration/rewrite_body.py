@@ -148,19 +148,20 @@ def _new_initialiser(edits: Sequence[Assign | Statement]) -> cst.FunctionDef:
 
 def replace_method(node: cst.ClassDef, edit: Method) -> cst.ClassDef:
     """The class with the method's new text; under ``keep`` the declared one stays."""
-    parsed = cst.parse_module(edit.text).body[0]
+    new = [cst.parse_module(method.text).body[0] for method in (*edit.helpers, edit)]
     body: list[cst.CSTNode] = []
     placed = False
     for item in node.body.body:
         if isinstance(item, cst.FunctionDef) and item.name.value == edit.name:
             if edit.keep is not None:
                 body.append(item.with_changes(name=cst.Name(edit.keep)))
-            body.append(_spaced(parsed, item, edit.keep is not None))
+            first, *rest = new
+            body += [_spaced(first, item, edit.keep is not None), *(_spaced(method, None, True) for method in rest)]
             placed = True
         elif not _is_pass(item):
             body.append(item)
     if not placed:
-        body.append(_spaced(parsed, None, True))
+        body += [_spaced(method, None, True) for method in new]
     return node.with_changes(body=node.body.with_changes(body=body))
 
 

@@ -199,7 +199,7 @@ class Reader:
                 continue
             declared = callable(value) and callable(getattr(type(module), name, None))
             if declared or getattr(value, "__self__", None) is module:
-                methods.append((name, _patch(self.values.code(value), value, module)))
+                methods.append((name, self.values.method(value, module)))
             else:
                 attributes.append((name, self.values.of(value)))
         return methods, attributes
@@ -246,12 +246,6 @@ class Reader:
             )
             for name, kind, key, value in bound_arguments(call.cls, args, call.kwargs)
         )
-
-
-def _patch(code: CodeRef, value: Any, module: nn.Module) -> CodeRef:
-    """A function that was set on an object is called without the module, unless it was bound to it."""
-    bound = getattr(value, "__self__", None) is module
-    return code if bound else CodeRef(code.module, code.qualname, code.key, f"free:{code.digest}")
 
 
 def kind_of(cls: type) -> str:

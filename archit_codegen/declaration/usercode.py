@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import FunctionType, MappingProxyType, ModuleType
 
 from archit_codegen.declaration.constants import statement_text
-from archit_codegen.declaration.functiontext import closure_values, function_as_def
+from archit_codegen.declaration.functiontext import function_as_def
 from archit_codegen.declaration.importing import find_import, import_of, is_installed, user_module
 from archit_codegen.declaration.literal import is_plain_identifier, is_writable, write_literal
 from archit_codegen.declaration.liveness import check_class, check_function, default_edits, reachable
@@ -17,6 +17,7 @@ from archit_codegen.declaration.naming import choose_names, import_statements
 from archit_codegen.declaration.ordering import in_order
 from archit_codegen.declaration.ownership import is_user_code
 from archit_codegen.declaration.references import Key, Target, Unit, read, rename
+from archit_codegen.declaration.wrapping import closure_values
 from archit_codegen.errors import UnsupportedChange
 
 __all__ = ["Definition", "UserCode", "closure_values", "collect", "function_as_def", "is_user_code"]

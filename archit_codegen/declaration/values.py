@@ -1,12 +1,11 @@
 """Live values as data: what an attribute or an argument holds, without the object itself."""
 
-import hashlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -14,12 +13,16 @@ from torch import nn
 
 from ..errors import UnwritableValue
 from .configcalls import config_arguments, config_state, object_arguments
+from .digests import function_digest, patch_digest
 from .faces import PLAIN
+from .held import Patch
 from .ir import ClassRef, CodeRef, ConfigCopy, ConfigRef, Literal, Member, ModuleRef, Opaque, Structure, Value
 from .literal import is_plain_identifier, is_writable, literal_names, write_literal
 from .origins import is_config
+from .wrapping import as_written
 
 DEPTH = 5
+FREE = "free:"  # before the digest of a function that is called without the module it stands on
 TIES = "tie_word_embeddings"
 
 
@@ -41,19 +44,6 @@ def config_paths(config: Any, objects: dict[int, Any]) -> dict[int, str]:
             if is_config(value):
                 pending.append((f"{path}.{name}" if path else name, value))
     return paths
-
-
-def code_digest(code: CodeType) -> str:
-    """A hash of what a code object does, blind to its file and lines."""
-    return hashlib.sha256(repr(_code_parts(code)).encode()).hexdigest()[:16]
-
-
-def _code_parts(code: CodeType) -> tuple[object, ...]:
-    constants = tuple(
-        _code_parts(constant) if isinstance(constant, CodeType) else (type(constant).__name__, repr(constant))
-        for constant in code.co_consts
-    )
-    return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
 
 
 def _state(config: Any, ties: bool) -> dict[str, Any]:
@@ -155,20 +145,29 @@ class Values:
     def code(self, value: Any) -> CodeRef:
         function = inspect.unwrap(getattr(value, "__func__", value))
         self.objects[id(function)] = function
-        digest = self._digest(function) if isinstance(function, FunctionType) else ""
+        digest = function_digest(function) if isinstance(function, FunctionType) else ""
         module = getattr(function, "__module__", None) or "builtins"
         return CodeRef(module, getattr(function, "__qualname__", type(function).__name__), id(function), digest)
 
-    def _digest(self, function: FunctionType) -> str:
-        """What a function does: its code, and what it closes over."""
-        cells = [cell for cell in function.__closure__ or () if cell != CellType()]
-        held = [write_literal(c) if is_writable(c) else str(id(c)) for c in (cell.cell_contents for cell in cells)]
-        return code_digest(function.__code__) + "".join(f" {text}" for text in held)
+    def method(self, value: Any, owner: nn.Module) -> CodeRef:
+        """What stands on a module in the place of a method: the same for modules to which it does the same."""
+        bound = getattr(value, "__self__", None) is owner
+        function = value.__func__ if bound else value
+        if isinstance(function, MethodType):
+            return CodeRef("", f"method of another object ({function.__qualname__})", id(owner))
+        if not isinstance(function, FunctionType):
+            return replace(self.code(value), digest="")
+        patch = Patch(function, owner, bound)
+        self.objects[id(patch)] = patch
+        written = as_written(function)
+        digest = patch_digest(function, owner)
+        module = str(written.__globals__.get("__name__"))
+        return CodeRef(module, written.__code__.co_qualname, id(patch), digest if bound else f"{FREE}{digest}")
 
     def layer(self, function: FunctionType) -> CodeRef:
         """A function as it is, whatever it wraps."""
         self.objects[id(function)] = function
-        digest = self._digest(function)
+        digest = function_digest(function)
         return CodeRef(str(function.__globals__.get("__name__")), function.__code__.co_qualname, id(function), digest)
 
     def _config(self, config: Any, ties: bool) -> Value:

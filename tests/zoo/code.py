@@ -22,11 +22,24 @@ JUMPS = {*dis.hasjrel, *dis.hasjabs}
 
 
 def as_function(value: object) -> FunctionType | None:
+    """The function under what a library wraps around it; a wrapper of anyone else's is a function of its own."""
     if isinstance(value, property):
         value = value.fget
     value = getattr(value, "__func__", value)
-    unwrapped = inspect.unwrap(value) if isinstance(value, FunctionType) else None
-    return unwrapped if isinstance(unwrapped, FunctionType) else None
+    while isinstance(value, FunctionType) and "__wrapped__" in vars(value) and of_a_library(value):
+        value = getattr(vars(value)["__wrapped__"], "__func__", vars(value)["__wrapped__"])
+    return value if isinstance(value, FunctionType) else None
+
+
+def of_a_library(function: FunctionType) -> bool:
+    return str(function.__globals__.get("__name__")).partition(".")[0] in ("torch", "transformers", "contextlib")
+
+
+def held_functions(function: FunctionType) -> list[FunctionType]:
+    """What it closes over, and its defaults."""
+    values = [cell.cell_contents for cell in function.__closure__ or ()]
+    values += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return [found for value in values if (found := as_function(value)) is not None]
 
 
 def describe_function(function: FunctionType, suffix: str, above: tuple[FunctionType, ...]) -> object:

@@ -164,6 +164,23 @@ def every_forward_of_a_class(surgery: Surgery) -> None:
         slot.module.forward = types.MethodType(user.quiet_forward, slot.module)
 
 
+def every_forward_wrapped(surgery: Surgery) -> None:
+    """In one of the ways in which people do it."""
+    kind = type(surgery.one("MLP-like block", is_mlp).module)
+    wrapping = surgery.choices.choice(user.WRAPPINGS)
+    for slot in surgery.slots(lambda slot: type(slot.module) is kind):
+        slot.module.forward = wrapping(slot.module)
+
+
+def forward_holds_a_part(surgery: Surgery) -> None:
+    module = surgery.one("MLP-like block with a linear layer", lambda slot: is_mlp(slot) and has_linear(slot)).module
+    module.forward = user.holding_a_part(module, next(part for part in module.modules() if type(part) is nn.Linear))
+
+
+def has_linear(slot: Slot) -> bool:
+    return any(type(part) is nn.Linear for part in slot.module.modules())
+
+
 def other_method_patched(surgery: Surgery) -> None:
     module = surgery.model
     module.get_extended_note = types.MethodType(user.quiet_forward, module)
@@ -242,6 +259,7 @@ MODIFICATIONS = (
     parameter_added, parameter_reshaped, linear_weight_reshaped, layers_frozen, all_frozen_but_norms, buffer_added,
     hidden_buffer_added, buffer_persistence, buffer_reshaped, norms_in_double, attribute_changed, attribute_added,
     forward_patched, linear_forward_patched, forward_calls_class, forward_calls_original, class_patched,
-    every_forward_of_a_class, other_method_patched, weights_untied, weights_tied, weight_norm, low_rank_adapters,
+    every_forward_of_a_class, every_forward_wrapped, forward_holds_a_part, other_method_patched, weights_untied,
+    weights_tied, weight_norm, low_rank_adapters,
     token_embeddings_resized, unused_child_added, low_rank_adapters_around,
 )  # fmt: skip

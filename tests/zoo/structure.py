@@ -26,7 +26,16 @@ from tests.judge import (
     unequal,
     walk,
 )
-from tests.zoo.code import as_function, describe_function, does, renamed, resolved, same_text, tested_variants
+from tests.zoo.code import (
+    as_function,
+    describe_function,
+    does,
+    held_functions,
+    renamed,
+    resolved,
+    same_text,
+    tested_variants,
+)
 from tests.zoo.drift import Values, drifted
 
 UNCOMPARED = {"__init__", "_init_weights"}
@@ -198,8 +207,7 @@ class MetaJudgement(Judgement):
             assert name in other, f"{where}: method {name} is missing"
             if name in building:
                 continue
-            same = function is other[name] or self.described(function) == self.described(other[name])
-            same = same or self.calls_original(function, name, ours, other)
+            same = function is other[name] or self.is_in_place(function, other[name], name, ours, other)
             assert same or same_text(function, other[name], self.suffix), f"{where}: method {name} has other code"
             self.compare_tests(other[name], where)
         mine = self.snapshot.of(ours)
@@ -214,15 +222,20 @@ class MetaJudgement(Judgement):
             missing = {one for one in missing if not issubclass(one, tuple(tested))}
             assert not missing, f"{where}: {function.__name__} does not ask for {sorted(map(str, missing))}"
 
-    def calls_original(self, function: FunctionType, name: str, ours: nn.Module, others: Methods) -> bool:
-        """A closure over the method that stood here before, or a look at the object's class for it: what is built has
-        that method under another name."""
-        held, built = [as_function(cell.cell_contents) for cell in function.__closure__ or ()], others[name]
-        if name in function.__code__.co_names:
-            held.append(self.snapshot.by_class[type(ours)].get(name))
-        wanted = [self.described(one) for one in held if one is not None]
-        kept = [other for other in others.values() if self.described(other) in wanted]
-        return does(function) == does(built) and any(other.__name__ in built.__code__.co_names for other in kept)
+    def is_in_place(
+        self, function: FunctionType, built: FunctionType, name: str, ours: nn.Module, others: Methods
+    ) -> bool:
+        """The same code; or a closure over what stood here before, or a look at the object's class for it: what is
+        built has that under another name."""
+        if self.described(function) == self.described(built):
+            return True
+        held = held_functions(function)
+        if name in function.__code__.co_names and name in (known := self.snapshot.by_class[type(ours)]):
+            held.append(known[name])
+        called = [other for key, other in others.items() if key in built.__code__.co_names]
+        return does(function) == does(built) and any(
+            self.is_in_place(one, other, name, ours, others) for one in held for other in called if other is not built
+        )
 
     def described(self, function: FunctionType) -> object:
         if function not in self.descriptions:

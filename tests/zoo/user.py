@@ -1,5 +1,7 @@
 """Modules as a user would write them, that stand in for any module of a kind; arguments are kept as attributes."""
 
+import functools
+
 import torch
 from torch import nn
 
@@ -109,3 +111,48 @@ def calling_original(original):
         return 0.5 * original(*args, **kwargs)
 
     return forward
+
+
+def halved(outputs):
+    return 0.5 * outputs if isinstance(outputs, torch.Tensor) else outputs
+
+
+def noted(original):
+    @functools.wraps(original)
+    def forward(*args, **kwargs):
+        return halved(original(*args, **kwargs))
+
+    return forward
+
+
+def wrapped(module):
+    return noted(module.forward)
+
+
+def wrapped_twice(module):
+    return noted(noted(module.forward))
+
+
+def with_a_default(module):
+    return lambda *args, original=module.forward, **kwargs: halved(original(*args, **kwargs))
+
+
+def through_the_module(module):
+    def forward(*args, **kwargs):
+        return halved(type(module).forward(module, *args, **kwargs))
+
+    return forward
+
+
+def holding_a_part(module, part):
+    original = module.forward
+
+    @torch.no_grad()
+    def forward(*args, **kwargs):
+        outputs = original(*args, **kwargs)
+        return outputs if part.weight is None else halved(outputs)
+
+    return forward
+
+
+WRAPPINGS = (wrapped, wrapped_twice, with_a_default, through_the_module)

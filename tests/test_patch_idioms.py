@@ -1,0 +1,230 @@
+"""How people patch the `forward` of every layer: each way is one class, whose method says what they wrote."""
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+from transformers.models.llama import modeling_llama
+
+import archit_codegen as archit
+from tests.small import check, check_without_patch, llama
+
+Patch = Callable[[nn.Module, int], None]
+FACTOR = 0.75
+
+
+def wrapper(fn, factor):
+    def inner(*args, **kwargs):
+        return fn(*args, **kwargs) * factor
+
+    return inner
+
+
+def noted_wrapper(fn, factor):
+    @functools.wraps(fn)
+    def inner(*args, **kwargs):
+        return fn(*args, **kwargs) * factor
+
+    return inner
+
+
+def scaled(factor):
+    def decorate(fn):
+        @functools.wraps(fn)
+        def inner(*args):
+            return fn(*args) * factor
+
+        return inner
+
+    return decorate
+
+
+def original_in_a_closure(mlp: Any, index: int) -> None:
+    original = mlp.forward
+
+    def forward(x):
+        return original(x) * 0.25
+
+    mlp.forward = forward
+
+
+def original_as_a_default(mlp: Any, index: int) -> None:
+    def forward(x, original=mlp.forward):
+        return original(x) * 0.25
+
+    mlp.forward = forward
+
+
+def original_as_a_keyword(mlp: Any, index: int) -> None:
+    def forward(x, *, original=mlp.forward):
+        return original(x) * 0.25
+
+    mlp.forward = forward
+
+
+def the_module_itself(mlp: Any, index: int) -> None:
+    def forward(x):
+        return type(mlp).forward(mlp, x) + mlp.down_proj(mlp.up_proj(x))
+
+    mlp.forward = forward
+
+
+def parts_of_the_module(mlp: Any, index: int) -> None:
+    weight, down, gate = mlp.up_proj.weight, mlp.down_proj, mlp.gate_proj.forward
+
+    def forward(x):
+        return down(x @ weight.T * gate(x))
+
+    mlp.forward = forward
+
+
+def a_method_of_the_class(mlp: Any, index: int) -> None:
+    original = type(mlp).forward
+
+    def forward(self, x):
+        return original(
+            self,
+            x,
+        ) + original(self, x=x)
+
+    mlp.forward = forward.__get__(mlp)
+
+
+def wrapped(mlp: Any, index: int) -> None:
+    mlp.forward = wrapper(mlp.forward, 0.5)
+
+
+def wrapped_and_noted(mlp: Any, index: int) -> None:
+    mlp.forward = noted_wrapper(mlp.forward, 0.5)
+
+
+def wrapped_twice(mlp: Any, index: int) -> None:
+    mlp.forward = noted_wrapper(wrapper(mlp.forward, 0.5), 0.25)
+
+
+def the_users_own_wrapped(mlp: Any, index: int) -> None:
+    def mine(x):
+        return mlp.down_proj(mlp.up_proj(x))
+
+    mlp.forward = noted_wrapper(mine, 0.5)
+
+
+def decorated(mlp: Any, index: int) -> None:
+    original = mlp.forward
+
+    @torch.no_grad()
+    @scaled(FACTOR)
+    def forward(x):
+        return original(x) * 0.25
+
+    mlp.forward = forward
+
+
+def decorated_and_wrapped(mlp: Any, index: int) -> None:
+    @scaled(0.25)
+    def mine(self, x):
+        return self.down_proj(self.up_proj(x))
+
+    mlp.forward = types.MethodType(noted_wrapper(mine, 2.0), mlp)
+
+
+def patched_over_a_patch(mlp: Any, index: int) -> None:
+    def first(self, x):
+        return self.down_proj(self.up_proj(x))
+
+    mlp.forward = types.MethodType(first, mlp)
+    original_in_a_closure(mlp, index)
+
+
+def checkpointed(mlp: Any, index: int) -> None:
+    original = mlp.forward
+
+    def forward(*args):
+        return checkpoint(original, *args, use_reentrant=False)
+
+    mlp.forward = forward
+
+
+def by_a_lambda(mlp: Any, index: int) -> None:
+    mlp.forward = lambda x, original=mlp.forward: original(x) * 2
+
+
+LAYERS: dict[Patch, list[str]] = {
+    original_in_a_closure: ["def forward(self, x):\n        return self._original_forward(x) * 0.25"],
+    original_as_a_default: ["def forward(self, x):\n        return self._original_forward(x) * 0.25"],
+    original_as_a_keyword: ["def forward(self, x):\n        return self._original_forward(x) * 0.25"],
+    the_module_itself: ["return self._original_forward(x) + self.down_proj(self.up_proj(x))"],
+    parts_of_the_module: ["return self.down_proj(x @ self.up_proj.weight.T * self.gate_proj.forward(x))"],
+    a_method_of_the_class: ["+ self._original_forward(x=x)"],
+    wrapped: ["def forward(self, *args, **kwargs):\n        return self._original_forward(*args, **kwargs) * 0.5"],
+    wrapped_and_noted: ["@functools.wraps(_original_forward)\n    def forward(self, *args, **kwargs):"],
+    wrapped_twice: [
+        "def _earlier_forward(self, *args, **kwargs):\n        return self._original_forward(*args, **kwargs) * 0.5",
+        "@functools.wraps(_earlier_forward)\n    def forward(self, *args, **kwargs):",
+    ],
+    the_users_own_wrapped: ["return self._earlier_forward(*args, **kwargs) * 0.5"],
+    decorated: ["@torch.no_grad()\n    @scaled(FACTOR)\n    def forward(self, x):", "FACTOR = 0.75"],
+    decorated_and_wrapped: ["return fn(*args, **kwargs) * 2.0", "@scaled(0.25)"],
+    patched_over_a_patch: ["return self._earlier_forward(x) * 0.25"],
+    checkpointed: ["return checkpoint(self._original_forward, *args, use_reentrant=False)"],
+    by_a_lambda: ["def forward(self, x):\n        return self._original_forward(x) * 2"],
+}
+
+
+@pytest.mark.parametrize("patch", LAYERS, ids=lambda patch: patch.__name__)
+def test_every_layer_patched_alike_is_one_class(patch: Patch) -> None:
+    live = llama()
+    for index, layer in enumerate(live.model.layers):
+        patch(layer.mlp, index)
+    text = check(live, *LAYERS[patch])
+    assert text.count("class LlamaMLP") == 1
+
+
+def default_that_differs(mlp: Any, index: int) -> None:
+    def forward(x, factor=0.5 + index):
+        return mlp.down_proj(mlp.up_proj(x)) * factor
+
+    mlp.forward = forward
+
+
+def wrapper_that_differs(mlp: Any, index: int) -> None:
+    mlp.forward = noted_wrapper(mlp.forward, 0.5 + index)
+
+
+@pytest.mark.parametrize("patch", [default_that_differs, wrapper_that_differs])
+def test_what_differs_by_layer_is_told_apart(patch: Patch) -> None:
+    live = llama()
+    for index, layer in enumerate(live.model.layers):
+        patch(layer.mlp, index)
+    text = check(live)
+    assert [f"{0.5 + index}" in text for index in range(4)] == [True, True, True, False]
+
+
+def test_it_is_told_apart_without_weights() -> None:
+    live = llama().to("meta")
+    for index, layer in enumerate(live.model.layers):
+        default_that_differs(layer.mlp, index)
+    text = archit.compile_model(live, name="tiny_x", suffix="X").files["tiny_x/modeling_tiny_x.py"]
+    assert [f"factor={0.5 + index}" in text for index in range(4)] == [True, True, True, False]
+
+
+def test_a_class_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = modeling_llama.LlamaMLP.forward
+    monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", noted_wrapper(original, 0.5))
+    texts = ["def _original_forward(self, x):", "return self._original_forward(*args, **kwargs) * 0.5"]
+    check_without_patch(llama(), monkeypatch, *texts)
+
+
+def test_arguments_that_are_not_passed_on_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = modeling_llama.LlamaMLP.forward
+
+    def forward(*args):
+        return original(*args) * len(args)
+
+    monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", forward)
+    check_without_patch(llama(), monkeypatch, "return type(args[0])._original_forward(*args) * len(args)")
