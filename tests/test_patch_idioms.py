@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 from transformers.models.llama import modeling_llama
 
 import archit_codegen as archit
-from tests.small import check, check_without_patch, llama
+from tests.small import SHAPE, check, check_without_patch, llama, small
 
 Patch = Callable[[nn.Module, int], None]
 FACTOR = 0.75
@@ -211,6 +212,62 @@ def test_it_is_told_apart_without_weights() -> None:
         default_that_differs(layer.mlp, index)
     text = archit.compile_model(live, name="tiny_x", suffix="X").files["tiny_x/modeling_tiny_x.py"]
     assert [f"factor={0.5 + index}" in text for index in range(4)] == [True, True, True, False]
+
+
+def doubled(outputs: Any) -> Any:
+    outputs.logits = outputs.logits * 2
+    return outputs
+
+
+def doubling(original):
+    @functools.wraps(original)
+    def forward(*args, **kwargs):
+        return doubled(original(*args, **kwargs))
+
+    return forward
+
+
+def within_a_function(original):
+    def forward(*args, **kwargs):
+        def outputs():
+            return original(*args, **kwargs)
+
+        return doubled(outputs())
+
+    return forward
+
+
+@pytest.mark.parametrize(
+    ("patch", "lines"),
+    [
+        (
+            doubling,
+            ["@functools.wraps(GenericForSequenceClassificationWithX.forward)", "super().forward(*args, **kwargs)"],
+        ),
+        (within_a_function, ["return super(__class__, self).forward(*args, **kwargs)"]),
+    ],
+)
+def test_a_method_that_the_class_inherits(patch: Callable[..., Any], lines: list[str]) -> None:
+    live = small(transformers.LlamaForSequenceClassification, transformers.LlamaConfig(**SHAPE, pad_token_id=0))
+    live.forward = patch(live.forward)
+    assert "_original_forward" not in check(live, *lines)
+
+
+the_second: Any = None
+
+
+def second_in_a_global(x):
+    return the_second.down_proj(the_second.up_proj(x))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_global_that_is_the_module_of_one_of_two(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = llama().to("meta")
+    monkeypatch.setitem(globals(), "the_second", live.model.layers[1].mlp)
+    live.model.layers[first].mlp.forward = second_in_a_global
+    live.model.layers[2].mlp.forward = second_in_a_global
+    with pytest.raises(archit.UnsupportedChange, match="the_second is a module that is not in the patched one"):
+        archit.compile_model(live, name="tiny_x", suffix="X")
 
 
 def test_a_class_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What a function that stands on a module holds of it: the module itself, what is in it, and its methods."""
 
 from dataclasses import dataclass
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 
 import torch
 from torch import nn
@@ -70,9 +70,16 @@ def needing(value: object, module: nn.Module) -> tuple[FunctionType, bool] | Non
 
 
 def held_values(function: FunctionType) -> list[object]:
-    """What a function holds: what it closes over, and its defaults."""
+    """What a function holds: what it closes over, its defaults, and what it reads of modules in the global names."""
     named = (function.__kwdefaults__ or {}).values()
-    return [*closure_values(function).values(), *(function.__defaults__ or ()), *named]
+    read = (function.__globals__.get(name) for name in _global_names(function.__code__))
+    of_modules = [value for value in read if isinstance(value, nn.Module | MethodType | torch.Tensor)]
+    return [*closure_values(function).values(), *(function.__defaults__ or ()), *named, *of_modules]
+
+
+def _global_names(code: CodeType) -> list[str]:
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return [*code.co_names, *(name for constant in inner for name in _global_names(constant))]
 
 
 def _holds(function: FunctionType, module: nn.Module, seen: frozenset[int]) -> bool:

@@ -16,9 +16,11 @@ from .functiontext import function_as_def
 from .held import Patch, said_of
 from .literal import is_writable, write_literal
 from .liveness import default_edits
+from .methodtext import definition, edit_of
 from .names import bindings, global_uses, splice
+from .originals import Declared
 from .patchchecks import check_closed, check_source
-from .receiver import Receiver, definition, edit_of
+from .receiver import Receiver
 from .rewrite_arguments import without_arguments
 from .wrapping import as_written, closure_values, local_names
 
@@ -38,7 +40,7 @@ def method_edit(
     Raises:
         UnsupportedChange: the patch has no source of its own, or holds what its class cannot reach.
     """
-    writer = _Writer(Receiver(name, cls, patch.owner, path, others), code)
+    writer = _Writer(Receiver(Declared(name, cls, patch.owner, path), others), code)
     function = as_written(patch.function)
     text = writer.text(function, name, code, patch.bound)
     return writer.method(text), writer.scopes
@@ -48,17 +50,17 @@ class _Writer:
     """Writes a patch, and as helpers the user's functions that it holds and that need the module."""
 
     def __init__(self, receiver: Receiver, code: str) -> None:
-        self.receiver, self.code = replace(receiver, earlier=self.earlier), code
+        self.receiver, self.declared, self.code = replace(receiver, earlier=self.earlier), receiver.declared, code
         self.scopes: dict[str, Mapping[str, Any]] = {}
         self.helpers: dict[int, Method] = {}
         self.kept = False
 
     def method(self, text: str) -> Method:
-        keep = self.receiver.keep if self.kept and not self.receiver.native else None
-        return Method(self.receiver.method, text, keep, self.code, tuple(self.helpers.values()))
+        keep = self.declared.keep if self.kept and not self.declared.above else None
+        return Method(self.declared.method, text, keep, self.code, tuple(self.helpers.values()))
 
     def text(self, function: FunctionType, name: str, code: str, bound: bool) -> str:
-        path, owner = self.receiver.path, self.receiver.owner
+        path, owner = self.declared.path, self.declared.owner
         check_source(function, path)
         scope = {**function.__globals__, **closure_values(function)}
         text, self.scopes[code] = _with_plain_defaults(function, function_as_def(function, name), scope, owner)
@@ -73,7 +75,7 @@ class _Writer:
         """The name of the helper that a function becomes."""
         if id(function) not in self.helpers:
             number = len(self.scopes)
-            name = EARLIER.format(self.receiver.method) + (f"_{number}" if number > 1 else "")
+            name = EARLIER.format(self.declared.method) + (f"_{number}" if number > 1 else "")
             code = f"{self.code} {number}"
             text = self.text(as_written(function), name, code, bound)
             self.helpers[id(function)] = Method(name, text, code=code)
