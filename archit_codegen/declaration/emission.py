@@ -24,7 +24,7 @@ from .importing import Import
 from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
 from .lookup import place_of_module
-from .markers import explained, foreseen, missing_markers, unlisted
+from .markers import explained, foreseen, kept_for, missing_markers, unlisted
 from .options import Options
 from .ordering import bases_first
 from .patches import method_edit
@@ -110,7 +110,7 @@ class Emitter:
             config=self.config,
             license="\n\n".join(dict.fromkeys(source.license for source in sources if source.license)),
             changed=tuple(changed),
-            remarks=explained(markers),
+            remarks=(*explained(markers), *kept_for(zip(ordered, texts, strict=True), self.forced)),
             copy=copy,
             postponed=self._postponed(ordered),
             conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves, self.delta)),

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from ..errors import SourceUnavailable
 from .changes import Delta, MethodPatched, flatten, nested
-from .edits import Plan
+from .edits import Plan, Variant
 from .ir import ClassRef, CodeRef
 from .livesource import files_of_class
 from .source import class_text
@@ -55,6 +55,17 @@ def explained(markers: Iterable[str]) -> tuple[str, ...]:
         f"Classes used here have `{marker}`: transformers looks for that, to learn which {WHAT[marker]} may be set."
         for marker in markers
     )
+
+
+def kept_for(variants: Iterable[tuple[Variant, str]], forced: frozenset[ClassRef]) -> Iterator[str]:
+    """Lines of a header that say of classes without a change, each with its text, why they stand in the file."""
+    for variant, text in variants:
+        marker = next((marker for marker in WHAT if marker in text), None)
+        if marker is not None and variant.origin in forced and not variant.edits:
+            yield (
+                f"{variant.name} is unchanged. It stands here because transformers looks for `{marker}` in this file, "
+                f"to learn which {WHAT[marker]} may be set."
+            )
 
 
 def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> Iterator[ClassRef]:
