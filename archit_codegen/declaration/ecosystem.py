@@ -264,11 +264,11 @@ def _default(text: str) -> str:
 
 def _is_json(value: object, depth: int = MAX_DEPTH) -> bool:
     """Values of JSON, of exactly Python's own types: a subclass brings code along."""
-    if type(value) in (list, tuple, dict):
+    if isinstance(value, list | tuple | dict) and type(value) in (list, tuple, dict):
         members = value.values() if isinstance(value, dict) else value
         if isinstance(value, dict) and not all(type(key) in (str, int) for key in value):
             return False
-        return depth > 0 and all(_is_json(member, depth - 1) for member in members)  # type: ignore[attr-defined]
+        return depth > 0 and all(_is_json(member, depth - 1) for member in members)
     if type(value) is int:
         return abs(value) < LARGEST
     return type(value) in (type(None), bool, float, str)

@@ -97,7 +97,7 @@ def _members(group: tuple[Any, Sequence[int]]) -> int:
 def parsed(text: str, context: ast.expr_context | None = None) -> ast.expr:
     made = ast.parse(text, mode="eval").body
     if context is not None:
-        made.ctx = context  # type: ignore[attr-defined]
+        made.ctx = context  # type: ignore[attr-defined]  # callers give text that has one
     return made
 
 

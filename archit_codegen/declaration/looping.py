@@ -149,10 +149,11 @@ class _Loop:
         return first
 
     def itself(self, node: ast.expr) -> ast.expr:
-        if isinstance(getattr(node, "ctx", None), ast.Load):
+        context = getattr(node, "ctx", None)
+        if isinstance(context, ast.Load):
             return ast.Name(self.member, ast.Load())
         self.rules.counts = True
-        return parsed(f"{path_text('self', '.'.join(self.steps))}[{self.index}]", node.ctx)  # type: ignore[attr-defined]
+        return parsed(f"{path_text('self', '.'.join(self.steps))}[{self.index}]", context)
 
 
 # --- members --------------------------------------------------------------------------------------------------------

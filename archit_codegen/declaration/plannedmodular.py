@@ -144,7 +144,7 @@ class _Subclass:
         """The next class is not that of the original any more: its base class is called by name."""
         if not isinstance(item, ast.FunctionDef) or item.name == INIT or not self.original.bases:
             return item
-        return _BaseCalls(self.original.bases[0], item.name).visit(deepcopy(item))  # type: ignore[no-any-return]
+        return _BaseCalls(self.original.bases[0], item.name).visit(deepcopy(item))  # type: ignore[no-any-return]  # visitors are untyped
 
 
 class _BaseCalls(ast.NodeTransformer):

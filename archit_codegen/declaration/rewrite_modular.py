@@ -107,7 +107,7 @@ def _without_super(item: cst.CSTNode, old: cst.ClassDef) -> cst.CSTNode:
     first = old.bases[0].value if old.bases else None
     if not isinstance(item, cst.FunctionDef) or first is None:
         return item
-    return item.visit(_BaseCalls(_code(first), item.name.value))  # type: ignore[return-value]
+    return item.visit(_BaseCalls(_code(first), item.name.value))  # type: ignore[return-value]  # none is removed
 
 
 class _BaseCalls(cst.CSTTransformer):

@@ -42,8 +42,9 @@ class TreeComparison:
             self.names(expected, emitted)
         elif type(expected) is not type(emitted):
             # `helpers.scale` of a module that is copied and not imported has become `scale`.
-            attribute = isinstance(expected, ast.Attribute) and isinstance(emitted, ast.Name)
-            if not (attribute and self.same_global(expected, emitted)):  # type: ignore[arg-type]
+            if not isinstance(expected, ast.Attribute) or not isinstance(emitted, ast.Name):
+                raise Differs(emitted)
+            if not self.same_global(expected, emitted):
                 raise Differs(emitted)
         elif isinstance(expected, ast.Constant) and isinstance(emitted, ast.Constant):
             self.constants(expected, emitted)

@@ -22,7 +22,7 @@ CONTAINERS = (dict, list, set)
 def random_state(seed: int | None = None) -> Iterator[None]:
     """The global random state is put back afterwards; inside it starts from the seed, where one is given."""
     python, arrays = random.getstate(), numpy.random.get_state()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]  # torch's
     with torch.random.fork_rng(devices):
         try:
             if seed is not None:

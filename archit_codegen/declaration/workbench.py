@@ -271,7 +271,7 @@ class Workbench:
             return tied(cls(self._config))
         for candidate in candidates(self.live, None, recorded_call(self.live), None, None, None):
             kwargs = {name: _rebuilt(value, name) for name, value in candidate.kwargs.items()}
-            return cls(*[_rebuilt(value, "") for value in candidate.args], **kwargs)  # type: ignore[no-any-return]
+            return cls(*[_rebuilt(value, "") for value in candidate.args], **kwargs)  # type: ignore[no-any-return]  # cls is one
         raise UnknownArguments("", cls.__name__, _required(self.live))
 
 
