@@ -241,7 +241,14 @@ class Emitter:
             ClassDraft(
                 variant,
                 Original(source.text, source.line, source.indent),
-                Followed(renames.present, renames.single, renames.package, renames.documented, renames.unlisted),
+                Followed(
+                    renames.present,
+                    renames.single,
+                    renames.package,
+                    renames.documented,
+                    renames.listed,
+                    renames.unlisted,
+                ),
                 place_of_module(variant.name, scope, None),
             )
         )
@@ -286,4 +293,7 @@ class Emitter:
         configs = {} if self.config is None else self.config.by_base
         single = {base.__name__: name for base, name in configs.items() if scope.get(base.__name__) is base}
         package = str(scope.get("__package__") or "")
-        return Renames(present, single, package, documents_any_name())
+        listed: dict[str, tuple[str, ...]] = {}
+        for ref, names in plan.present.items():
+            listed[ref.name] = listed.get(ref.name, ()) + names
+        return Renames(present, single, package, documents_any_name(), listed)

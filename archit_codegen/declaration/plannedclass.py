@@ -6,7 +6,7 @@ Made on the tree, apart from the rewriting of the text, to judge it.
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .edits import (
     SWITCH,
@@ -42,12 +42,13 @@ class Original:
 class Followed:
     """``present``: what stands for a class of the original module; ``single``: names that are exchanged; ``package``:
     where the original's relative imports start; ``documented``: whether `@auto_docstring` takes a class of any name;
-    ``unlisted``: names that `_no_split_modules` does without."""
+    ``listed``: what `_no_split_modules` calls a class of any module, ``unlisted``: names that it does without."""
 
     present: Mapping[str, tuple[str, ...]]
     single: Mapping[str, str]
     package: str
     documented: bool = True
+    listed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
 
 
@@ -187,6 +188,7 @@ class _Follower(ast.NodeTransformer):
 
     def __init__(self, names: Followed, variant: Variant) -> None:
         self.present = {**names.present, variant.origin.name: (variant.name,)}
+        self.listed = {**names.listed, variant.origin.name: (variant.name,)}
         self.package, self.unlisted = names.package, names.unlisted
         one = {name: new[0] for name, new in self.present.items() if len(new) == 1}
         constructs = {edit.old: edit.new for edit in variant.edits if isinstance(edit, Constructs)}
@@ -273,7 +275,7 @@ class _Follower(ast.NodeTransformer):
         texts = [item.value if isinstance(item, ast.Constant) else None for item in value.elts]
         if not all(isinstance(text, str) for text in texts):
             return deepcopy(value)
-        names = [new for text in texts for new in self.present.get(str(text), (str(text),))]
+        names = [new for text in texts for new in self.listed.get(str(text), (str(text),))]
         return ast.List([ast.Constant(name) for name in names if name not in self.unlisted], ast.Load())
 
 

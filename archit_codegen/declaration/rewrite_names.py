@@ -1,7 +1,7 @@
 """Follows renamed classes through a class: bases, `isinstance`, recorded outputs, modules that may not be split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -17,14 +17,16 @@ class Renames:
     """For a name in the original module: the classes that stand in its place, the new names first used first.
 
     ``single`` are names that are simply exchanged (the config class); ``package`` is the original's, from which its
-    relative imports start. ``documented`` tells that `@auto_docstring` documents a class of any name. ``unlisted``
-    are names of modules that may not be split for which models of transformers' own answer.
+    relative imports start. ``documented`` tells that `@auto_docstring` documents a class of any name. ``listed`` is
+    ``present`` for the lists that mean classes of any file by their names, ``unlisted`` are names of modules that may
+    not be split for which models of transformers' own answer.
     """
 
     present: Mapping[str, tuple[str, ...]]
     single: Mapping[str, str]
     package: str = ""
     documented: bool = True
+    listed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
 
 
@@ -39,7 +41,8 @@ def follow_names(node: cst.ClassDef, variant: Variant, renames: Renames) -> cst.
     bases = dict(variant.bases)
     constructs = {edit.old: edit.new for edit in variant.edits if isinstance(edit, Constructs)}
     own = {variant.origin.name: (variant.name,)}
-    follower = _Follower(replace(renames, present={**renames.present, **own}), constructs)
+    known = replace(renames, present={**renames.present, **own}, listed={**renames.listed, **own})
+    follower = _Follower(known, constructs)
     body = node.body.visit(follower)
     written = node.decorators
     if not renames.documented:
@@ -175,6 +178,6 @@ class _Follower(cst.CSTTransformer):
             text = element.value.evaluated_value if isinstance(element.value, cst.SimpleString) else None
             if not isinstance(text, str):
                 return value
-            present = self._renames.present.get(text, (text,))
+            present = self._renames.listed.get(text, (text,))
             names.extend(name for name in present if name not in self._renames.unlisted)
         return value.with_changes(elements=[cst.Element(cst.SimpleString(f'"{name}"')) for name in names])

@@ -173,12 +173,14 @@ def every_forward_wrapped(surgery: Surgery) -> None:
 
 
 def forward_holds_a_part(surgery: Surgery) -> None:
-    module = surgery.one("MLP-like block with a linear layer", lambda slot: is_mlp(slot) and has_linear(slot)).module
-    module.forward = user.holding_a_part(module, next(part for part in module.modules() if type(part) is nn.Linear))
+    slot = surgery.one("MLP-like block with a linear layer", lambda slot: is_mlp(slot) and bool(linears(slot.module)))
+    slot.module.forward = user.holding_a_part(slot.module, linears(slot.module)[0])
 
 
-def has_linear(slot: Slot) -> bool:
-    return any(type(part) is nn.Linear for part in slot.module.modules())
+def linears(module: nn.Module) -> list[nn.Linear]:
+    """Those in no list: the judge takes an index for something that is done."""
+    found = module.named_modules()
+    return [part for path, part in found if type(part) is nn.Linear and not any(map(str.isdigit, path.split(".")))]
 
 
 def other_method_patched(surgery: Surgery) -> None:
