@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from types import FunctionType
@@ -24,6 +25,7 @@ from .receiver import Receiver
 from .rewrite_arguments import without_arguments
 from .wrapping import as_written, closure_values, local_names
 
+NUMBER = re.compile(r"-?\d")  # `-1 ** 2` and `3.bit_length()` are other things than with a name
 EARLIER = "_earlier_{}"
 
 
@@ -41,8 +43,8 @@ def method_edit(
         UnsupportedChange: the patch has no source of its own, or holds what its class cannot reach.
     """
     writer = _Writer(Receiver(Declared(name, cls, patch.owner, path), others), code)
-    function = as_written(patch.function)
-    text = writer.text(function, name, code, patch.bound)
+    writer.names[id(patch.function)] = name
+    text = writer.text(as_written(patch.function), name, code, patch.bound)
     return writer.method(text), writer.scopes
 
 
@@ -52,12 +54,13 @@ class _Writer:
     def __init__(self, receiver: Receiver, code: str) -> None:
         self.receiver, self.declared, self.code = replace(receiver, earlier=self.earlier), receiver.declared, code
         self.scopes: dict[str, Mapping[str, Any]] = {}
-        self.helpers: dict[int, Method] = {}
+        self.helpers: list[Method] = []
+        self.names: dict[int, str] = {}
         self.kept = False
 
     def method(self, text: str) -> Method:
         keep = self.declared.keep if self.kept and not self.declared.above else None
-        return Method(self.declared.method, text, keep, self.code, tuple(self.helpers.values()))
+        return Method(self.declared.method, text, keep, self.code, tuple(self.helpers))
 
     def text(self, function: FunctionType, name: str, code: str, bound: bool) -> str:
         path, owner = self.declared.path, self.declared.owner
@@ -73,13 +76,13 @@ class _Writer:
 
     def earlier(self, function: FunctionType, bound: bool) -> str:
         """The name of the helper that a function becomes."""
-        if id(function) not in self.helpers:
-            number = len(self.scopes)
+        if id(function) not in self.names:
+            number = len(self.names)
             name = EARLIER.format(self.declared.method) + (f"_{number}" if number > 1 else "")
+            self.names[id(function)] = name  # it may call itself
             code = f"{self.code} {number}"
-            text = self.text(as_written(function), name, code, bound)
-            self.helpers[id(function)] = Method(name, text, code=code)
-        return self.helpers[id(function)].name
+            self.helpers.append(Method(name, self.text(as_written(function), name, code, bound), code=code))
+        return self.names[id(function)]
 
 
 def _with_plain_defaults(
@@ -129,7 +132,7 @@ def _with_literals(text: str, closure: Mapping[str, Any]) -> str:
     """The text with plain values in the place of the closure's variables that hold them."""
     texts = {name: write_literal(value) for name, value in closure.items() if is_writable(value)}
     edits = [
-        edit_of(use.node, f"({texts[use.name]})" if texts[use.name].startswith("-") else texts[use.name])
+        edit_of(use.node, f"({texts[use.name]})" if NUMBER.match(texts[use.name]) else texts[use.name])
         for use in global_uses(ast.parse(text))
         if use.name in texts and isinstance(use.node, ast.Name)
     ]
