@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.models.llama import modeling_llama
 
 import archit_codegen as archit
-from tests.small import SHAPE, check, check_without_patch, llama, small
+from tests.small import SHAPE, check, check_without_patch, compiled, llama, small
 
 Patch = Callable[[nn.Module, int], None]
 FACTOR = 0.75
@@ -155,7 +155,48 @@ def by_a_lambda(mlp: Any, index: int) -> None:
     mlp.forward = lambda x, original=mlp.forward: original(x) * 2
 
 
+def calling_itself(mlp: Any, index: int) -> None:
+    original = mlp.forward
+
+    def forward(x, depth=0):
+        return original(x) if depth > 1 else forward(x, depth + 1) * 0.5
+
+    mlp.forward = forward
+
+
+def reading_the_config(mlp: Any, index: int) -> None:
+    config = mlp.config
+
+    def forward(x):
+        return mlp.down_proj(mlp.up_proj(x)) * config.hidden_size
+
+    mlp.forward = forward
+
+
+def values_in_strings(mlp: Any, index: int) -> None:
+    name, bits = "up_proj", 3
+
+    def forward(self, x):
+        return self.down_proj(getattr(self, f"{name}")(x)) * bits.bit_length()
+
+    mlp.forward = types.MethodType(forward, mlp)
+
+
+def a_lambda_in_a_lambda(mlp: Any, index: int) -> None:
+    mlp.forward = (lambda original: lambda x: original(x) * 2)(mlp.forward)
+
+
+def with_a_name_that_is_taken(mlp: Any, index: int) -> None:
+    mlp._original_forward = 5
+    original_in_a_closure(mlp, index)
+
+
 LAYERS: dict[Patch, list[str]] = {
+    calling_itself: ["return self._original_forward(x) if depth > 1 else self.forward(x, depth + 1) * 0.5"],
+    reading_the_config: ["return self.down_proj(self.up_proj(x)) * self.config.hidden_size"],
+    values_in_strings: ['name = "up_proj"', 'getattr(self, f"{name}")(x)) * (3).bit_length()'],
+    a_lambda_in_a_lambda: ["return self._original_forward(x) * 2"],
+    with_a_name_that_is_taken: ["return self._original_forward_2(x) * 0.25"],
     original_in_a_closure: ["def forward(self, x):\n        return self._original_forward(x) * 0.25"],
     original_as_a_default: ["def forward(self, x):\n        return self._original_forward(x) * 0.25"],
     original_as_a_keyword: ["def forward(self, x):\n        return self._original_forward(x) * 0.25"],
@@ -251,6 +292,21 @@ def test_a_method_that_the_class_inherits(patch: Callable[..., Any], lines: list
     live = small(transformers.LlamaForSequenceClassification, transformers.LlamaConfig(**SHAPE, pad_token_id=0))
     live.forward = patch(live.forward)
     assert "_original_forward" not in check(live, *lines)
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_methods_of_a_model_that_come_from_further_up(noted: bool) -> None:
+    live = llama()
+    generate, embeddings = live.generate, live.get_input_embeddings
+
+    def shortly(*args, **kwargs):
+        return generate(*args, **{**kwargs, "max_new_tokens": 1})
+
+    live.generate = functools.wraps(generate)(shortly) if noted else shortly
+    live.get_input_embeddings = lambda: embeddings()
+    text = compiled(live).files["tiny_x/modeling_tiny_x.py"]
+    assert 'return super().generate(*args, **{**kwargs, "max_new_tokens": 1})' in text
+    assert "return super().get_input_embeddings()" in text
 
 
 the_second: Any = None

@@ -125,3 +125,25 @@ def test_what_no_class_can_have_is_refused_by_name(patch: Callable[[Any, list[An
     with pytest.raises(UnsupportedChange) as error:
         archit.compile_model(live, name="tiny_x", suffix="X")
     assert REFUSED[patch] in str(error.value)
+
+
+def test_a_special_method_set_on_an_object_is_refused() -> None:
+    live = llama().to("meta")
+    live.model.layers[0].mlp.__call__ = lambda x: x * 0
+    with pytest.raises(UnsupportedChange, match=r"mlp\.__call__: .* it is never called"):
+        archit.compile_model(live, name="tiny_x", suffix="X")
+
+
+@pytest.mark.parametrize("register", ["register_hook", "register_post_accumulate_grad_hook"])
+def test_a_hook_on_a_parameter_is_refused(register: str) -> None:
+    live = llama()
+    getattr(live.lm_head.weight, register)(lambda gradient: None)
+    with pytest.raises(UnsupportedChange, match=r"lm_head\.weight: it has a hook"):
+        archit.compile_model(live, name="tiny_x", suffix="X")
+
+
+def test_a_lazy_module_that_did_not_run_is_refused() -> None:
+    live = llama()
+    live.model.layers[0].mlp.extra = torch.nn.LazyLinear(3)
+    with pytest.raises(UnsupportedChange, match=r"mlp\.extra\.weight: it has no shape yet"):
+        archit.compile_model(live, name="tiny_x", suffix="X")

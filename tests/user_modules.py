@@ -5,6 +5,12 @@ from torch import nn
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
+FACTOR = 0.5
+
+
+def tripled(x):
+    return 3 * x
+
 
 class FactorisedEmbedding(nn.Module):
     """Token embedding of low rank."""

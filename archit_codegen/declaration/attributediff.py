@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..errors import UnsupportedChange
 from .changes import AttributeChanged, Change, MethodPatched, Removed
-from .ir import Node, join
+from .ir import Node, is_special, join
 
 
 def attribute_changes(reference: Node, live: Node, path: str) -> Iterator[Change]:
@@ -25,6 +25,12 @@ def method_changes(reference: Node, live: Node, path: str) -> Iterator[Change]:
         return
     before = dict(reference.methods)
     for name, code in live.methods:
+        if not code.digest and is_special(name):
+            raise UnsupportedChange(
+                join(path, name),
+                "it was set on the object, and Python looks special methods up on the class: it is never called",
+                "Delete it, or patch the class.",
+            )
         if not code.digest:
             raise UnsupportedChange(
                 join(path, name),

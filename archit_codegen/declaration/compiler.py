@@ -19,6 +19,7 @@ from .emission import Emitted, Emitter
 from .emittednames import Patches
 from .headcheck import check_heads
 from .headed import Heads, bare_parts, wanted_heads, with_heads
+from .hooks import check_parameters
 from .misread import misread_names
 from .nativetypes import asked_for
 from .options import Options, options_of, suffix_of
@@ -251,6 +252,7 @@ def _bench(live: nn.Module, declared: type | None) -> Workbench:
     if not isinstance(live, nn.Module):
         raise InvalidDeclaration(f"The live model has to be an nn.Module, not a {type(live).__name__}.")
     check_uncompiled(live)
+    check_parameters(live)
     declared = type(live) if declared is None else declared
     if not (isinstance(declared, type) and issubclass(declared, nn.Module)):
         raise InvalidDeclaration(f"The declared class has to be a subclass of nn.Module, not {declared!a}.")

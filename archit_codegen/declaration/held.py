@@ -6,6 +6,7 @@ from types import CodeType, FunctionType, MethodType
 import torch
 from torch import nn
 
+from .literal import is_writable
 from .ownership import is_user_layer
 from .wrapping import as_written, closure_values
 
@@ -33,13 +34,16 @@ class HeldMethod:
 
 
 def held_part(value: object, module: nn.Module) -> str | None:
-    """The path of a module, parameter or buffer in a module ("" for itself); None for anything else."""
+    """The path of a module, parameter or buffer in a module ("" for itself), or of an object that it keeps as an
+    attribute, such as its config; None for anything else."""
     if isinstance(value, nn.Module):
         return next((path for path, part in module.named_modules() if part is value), None)
     if isinstance(value, torch.Tensor):
         tensors = (*module.named_parameters(), *module.named_buffers())
         return next((path for path, tensor in tensors if tensor is value), None)
-    return None
+    if callable(value) or is_writable(value):
+        return None
+    return next((name for name, kept in vars(module).items() if kept is value and not name.startswith("_")), None)
 
 
 def held_method(value: object, module: nn.Module) -> HeldMethod | None:

@@ -213,6 +213,11 @@ class Node:
         return dict(self.children)[name]
 
 
+def is_special(name: str) -> bool:
+    """Whether Python itself calls a method, on the class and not on the object."""
+    return name.startswith("__") and name.endswith("__")
+
+
 def join(path: str, name: str) -> str:
     """The dotted path of a slot."""
     return f"{path}.{name}" if path else name

@@ -245,13 +245,18 @@ def _function_statements(file: SourceFile, code: CodeType) -> Iterator[Located]:
 
 
 def _lambdas(file: SourceFile, code: CodeType) -> list[ast.Lambda]:
-    """The lambda expressions on the line of a code object that contain all of its positions."""
+    """The lambda expressions on the line of a code object that contain all of its positions, the innermost ones."""
     places = [(line, column) for line, _, column, _ in code.co_positions() if line and column]
-    return [
+    found = [
         node
         for node in file.lambdas.get(code.co_firstlineno, ())
         if all(_start(node) <= place <= _end(node) for place in places)
     ]
+    return [node for node in found if not any(other is not node and _encloses(node, other) for other in found)]
+
+
+def _encloses(outer: ast.Lambda, inner: ast.Lambda) -> bool:
+    return _start(outer) <= _start(inner) and _end(inner) <= _end(outer)
 
 
 def _start(node: ast.expr) -> tuple[int, int]:

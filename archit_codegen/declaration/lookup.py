@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import CellType, FunctionType
 
 from archit_codegen.declaration.agreement import UNKNOWN
-from archit_codegen.declaration.livesource import Located, innermost, own_functions
+from archit_codegen.declaration.livesource import Located, own_functions
 from archit_codegen.declaration.names import Position
 from archit_codegen.declaration.sourcefile import FUTURE_FLAGS, Compiled, SourceFile, cells, source_file
 from archit_codegen.errors import SourceUnavailable
@@ -84,7 +84,7 @@ def cells_of(functions: list[FunctionType]) -> dict[str, CellType]:
     """The closure cells of functions by name, without the one that ``super()`` uses."""
     return {
         name: cell
-        for function in map(innermost, functions)
+        for function in functions
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         if name != "__class__"
     }

@@ -2,8 +2,9 @@
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -44,7 +45,12 @@ class Declared:
     @property
     def keep(self) -> str:
         """The new name of the declared method."""
-        return f"_original_{self.method}"
+        return self.free_name(f"_original_{self.method}")
+
+    def free_name(self, name: str, taken: Container[str] = ()) -> str:
+        """A name that neither the class nor the module has for something."""
+        names = (name if number == 1 else f"{name}_{number}" for number in count(1))
+        return next(n for n in names if n not in taken and not hasattr(self.cls, n) and not hasattr(self.owner, n))
 
     def is_original(self, value: object) -> bool:
         """Whether a value is the declared method, of this module if it is bound."""
@@ -68,7 +74,8 @@ class Declared:
 
 
 class Originals:
-    """The uses of the declared method in the text of a patch; ``found`` tells whether there are any."""
+    """The uses of the declared method in the text of a patch; ``found`` tells whether there are any, ``named`` are the
+    classes that new text calls by their names."""
 
     def __init__(self, declared: Declared, text: str, scope: Mapping[str, Any]) -> None:
         self.declared, self.scope = declared, scope
@@ -83,6 +90,7 @@ class Originals:
         self.passed_on = self._passed_on()
         self.name = "self" if self.passed_on else first_argument(self.node)
         self.found = False
+        self.named: dict[str, type] = {}
 
     def edits(self) -> Iterator[Edit]:
         for name in self.names:
@@ -121,12 +129,14 @@ class Originals:
         declaring, method = self.declared.declaring, self.declared.method
         if is_of_torch(declaring):
             return f"nn.{declaring.__name__}.{method}"
-        if declaring not in self.declared.cls.__bases__:
+        meant = self.scope.get(declaring.__name__, declaring)
+        if declaring not in self.declared.cls.__bases__ or meant is not declaring:
             raise UnsupportedChange(
                 self.declared.path,
                 f"the patch takes {method} from {declaring.__name__}, further up than the class that is written says",
                 "Call it bound to the module (`module.forward`), without `functools.wraps`.",
             )
+        self.named[declaring.__name__] = declaring
         return f"{declaring.__name__}.{method}"
 
     def _passed_on(self) -> bool:

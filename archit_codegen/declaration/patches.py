@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from types import FunctionType
@@ -17,15 +16,14 @@ from .functiontext import function_as_def
 from .held import Patch, said_of
 from .literal import is_writable, write_literal
 from .liveness import default_edits
-from .methodtext import definition, edit_of
-from .names import bindings, global_uses, splice
+from .methodtext import definition, edit_of, only_definition
+from .names import Edit, bindings, global_uses, splice
 from .originals import Declared
 from .patchchecks import check_closed, check_source
 from .receiver import Receiver
 from .rewrite_arguments import without_arguments
 from .wrapping import as_written, closure_values, local_names
 
-NUMBER = re.compile(r"-?\d")  # `-1 ** 2` and `3.bit_length()` are other things than with a name
 EARLIER = "_earlier_{}"
 
 
@@ -53,7 +51,7 @@ class _Writer:
 
     def __init__(self, receiver: Receiver, code: str) -> None:
         self.receiver, self.declared, self.code = replace(receiver, earlier=self.earlier), receiver.declared, code
-        self.scopes: dict[str, Mapping[str, Any]] = {}
+        self.scopes: dict[str, dict[str, Any]] = {}
         self.helpers: list[Method] = []
         self.names: dict[int, str] = {}
         self.kept = False
@@ -78,7 +76,7 @@ class _Writer:
         """The name of the helper that a function becomes."""
         if id(function) not in self.names:
             number = len(self.names)
-            name = EARLIER.format(self.declared.method) + (f"_{number}" if number > 1 else "")
+            name = self.declared.free_name(EARLIER.format(self.declared.method), self.names.values())
             self.names[id(function)] = name  # it may call itself
             code = f"{self.code} {number}"
             self.helpers.append(Method(name, self.text(as_written(function), name, code, bound), code=code))
@@ -86,8 +84,8 @@ class _Writer:
 
 
 def _with_plain_defaults(
-    function: FunctionType, text: str, scope: Mapping[str, Any], owner: nn.Module | None
-) -> tuple[str, Mapping[str, Any]]:
+    function: FunctionType, text: str, scope: dict[str, Any], owner: nn.Module | None
+) -> tuple[str, dict[str, Any]]:
     """Defaults that are not the module's own as they are now; the others are no arguments, but names in the scope."""
 
     def own(value: object) -> bool:
@@ -129,11 +127,30 @@ def _with_self(text: str, scope: Mapping[str, Any], owner: nn.Module | None, pat
 
 
 def _with_literals(text: str, closure: Mapping[str, Any]) -> str:
-    """The text with plain values in the place of the closure's variables that hold them."""
+    """The text with plain values in the place of the closure's variables that hold them.
+
+    Within an f-string a literal may have the quotes of that, and `{name=}` shows the name: there it stays a variable.
+    """
     texts = {name: write_literal(value) for name, value in closure.items() if is_writable(value)}
-    edits = [
-        edit_of(use.node, f"({texts[use.name]})" if NUMBER.match(texts[use.name]) else texts[use.name])
-        for use in global_uses(ast.parse(text))
-        if use.name in texts and isinstance(use.node, ast.Name)
-    ]
-    return splice(text, edits)
+    tree = ast.parse(text)
+    uses = [use.node for use in global_uses(tree) if use.name in texts and isinstance(use.node, ast.Name)]
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    shown = {node.id for string in strings for node in ast.walk(string) if isinstance(node, ast.Name)}
+    owners = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    edits = [edit_of(node, _operand(texts[node.id], id(node) in owners)) for node in uses if node.id not in shown]
+    kept = sorted({node.id for node in uses} & shown)
+    return splice(text, [*edits, *_assigned(only_definition(tree), {name: texts[name] for name in kept})])
+
+
+def _operand(text: str, has_attribute: bool) -> str:
+    """`-1 ** 2` and `3.bit_length()` are other things than with a name."""
+    return f"({text})" if text.startswith("-") or (has_attribute and text[0].isdigit()) else text
+
+
+def _assigned(node: ast.FunctionDef, texts: Mapping[str, str]) -> Iterator[Edit]:
+    """Assignments at the start of a function's body."""
+    if texts:
+        first = node.body[ast.get_docstring(node, clean=False) is not None :] or [ast.Pass()]
+        place = (first[0].lineno, first[0].col_offset)
+        separator = "; " if first[0].lineno == node.lineno else "\n" + " " * first[0].col_offset
+        yield Edit(place, place, "".join(f"{name} = {text}{separator}" for name, text in texts.items()))

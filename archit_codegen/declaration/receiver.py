@@ -30,8 +30,9 @@ class Receiver:
     others: Set[str]
     earlier: Callable[[FunctionType, bool], str] | None = None
 
-    def given(self, text: str, scope: Mapping[str, Any]) -> tuple[str, bool]:
-        """The text in which `self` gives what is its own, and whether it uses the declared method.
+    def given(self, text: str, scope: dict[str, Any]) -> tuple[str, bool]:
+        """The text in which `self` gives what is its own, and whether it uses the declared method; ``scope`` gets what
+        the text has names for besides.
 
         Raises:
             UnsupportedChange: it holds another module, or would find another method in the class that is written.
@@ -39,7 +40,9 @@ class Receiver:
         text = self._with_own(text, scope)
         self._check_own_class(text)
         originals = Originals(self.declared, text, scope)
-        return splice(text, originals.edits()), originals.found
+        text = splice(text, originals.edits())
+        scope |= originals.named
+        return text, originals.found
 
     def _with_own(self, text: str, scope: Mapping[str, Any]) -> str:
         edits: list[Edit] = []

@@ -17,6 +17,7 @@ from .livesource import function_source, innermost
 from .names import BUILTINS, Edit, free_globals, global_uses, splice
 from .ownership import is_user_code, is_user_layer
 from .source import class_text, module_tree
+from .usermodules import without_user_modules
 
 # Statements that belong to each module anew, rather than being imported from the original.
 PER_MODULE = ("logger",)
@@ -61,6 +62,8 @@ class Bindings:
         ``scope`` are the globals in which the original stands, ``given`` imports that the new text relies on,
         ``avoid`` the globals of the class into which the text goes.
         """
+        if self.copy:
+            text, scope = without_user_modules(text, scope)
         aliases: dict[str, str] = {}
         for name in sorted(free_globals(text) - self.defined - BUILTINS):
             if name in scope:

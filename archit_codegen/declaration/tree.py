@@ -199,7 +199,7 @@ class Reader:
                 continue
             declared = callable(value) and callable(getattr(type(module), name, None))
             if declared or getattr(value, "__self__", None) is module:
-                methods.append((name, self.values.method(value, module)))
+                methods.append((name, self.values.method(name, value, module)))
             else:
                 attributes.append((name, self.values.of(value)))
         return methods, attributes

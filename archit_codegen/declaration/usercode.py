@@ -10,19 +10,20 @@ from archit_codegen.declaration.functiontext import function_as_def
 from archit_codegen.declaration.importing import find_import, import_of, is_installed, user_module
 from archit_codegen.declaration.literal import is_plain_identifier, is_writable, write_literal
 from archit_codegen.declaration.liveness import check_class, check_function, default_edits, reachable
-from archit_codegen.declaration.livesource import class_source, innermost, locate_class, locate_function
+from archit_codegen.declaration.livesource import class_source, locate_class, locate_function
 from archit_codegen.declaration.lookup import Place, literal_place, place_of_class, place_of_function, place_of_module
 from archit_codegen.declaration.names import Edit, Position, assigned_globals, splice
 from archit_codegen.declaration.naming import choose_names, import_statements
 from archit_codegen.declaration.ordering import in_order
-from archit_codegen.declaration.ownership import is_user_code
+from archit_codegen.declaration.ownership import is_user_code, is_user_layer
 from archit_codegen.declaration.references import Key, Target, Unit, read, rename
-from archit_codegen.declaration.wrapping import closure_values
+from archit_codegen.declaration.wrapping import as_written, closure_values
 from archit_codegen.errors import UnsupportedChange
 
 __all__ = ["Definition", "UserCode", "closure_values", "collect", "function_as_def", "is_user_code"]
 
 NO_NAMES: Mapping[object, str] = MappingProxyType({})
+UNNAMED = "function"
 IN_MODULE = "Define it at the top of a module as a literal, or pass it to the class as an argument."
 
 
@@ -54,9 +55,7 @@ def collect(
     """Everything that the roots need. ``taken`` names are avoided, ``reserved`` ones by definitions alone; ``named``
     gives the wished name of a root."""
     collector = _Collector()
-    targets = {
-        root: collector.copied_or_imported(root, named.get(root) or _own_name(root, "function")) for root in roots
-    }
+    targets = {root: collector.copied_or_imported(root, named.get(root) or _own_name(root, UNNAMED)) for root in roots}
     collector.work()
     names = choose_names(collector.units, list(targets.values()), taken, reserved)
     ordered = in_order(collector.units)
@@ -193,7 +192,7 @@ def written_function(value: object, name: str) -> tuple[str, Place]:
 def user_function(value: object) -> FunctionType | None:
     """The function of the user's under a value: itself, or what a decorator of any kind wrapped."""
     if isinstance(value, FunctionType):
-        return innermost(value) if is_user_code(value) else None
+        return written if is_user_layer(written := as_written(value)) else None
     wrapped = None if isinstance(value, type | ModuleType) else getattr(value, "__wrapped__", None)
     return user_function(wrapped) if isinstance(wrapped, FunctionType) else None
 
@@ -201,7 +200,11 @@ def user_function(value: object) -> FunctionType | None:
 def _own_name(value: object, name: str) -> str:
     if isinstance(value, type) and not is_plain_identifier(value.__name__):
         return getattr(locate_class(value).node, "name", name)  # a name that was set is not that of the statement
-    own = getattr(user_function(value) or value, "__name__", name)
+    function = user_function(value)
+    if function is not None and "__wrapped__" in vars(function):  # has the name of what it wraps, which has it too
+        own = function.__code__.co_name if name == UNNAMED else name
+    else:
+        own = getattr(function or value, "__name__", name)
     return own if is_plain_identifier(own) else name
 
 

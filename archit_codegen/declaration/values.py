@@ -16,10 +16,23 @@ from .configcalls import config_arguments, config_state, object_arguments
 from .digests import function_digest, patch_digest
 from .faces import PLAIN
 from .held import Patch
-from .ir import ClassRef, CodeRef, ConfigCopy, ConfigRef, Literal, Member, ModuleRef, Opaque, Structure, Value
+from .ir import (
+    ClassRef,
+    CodeRef,
+    ConfigCopy,
+    ConfigRef,
+    Literal,
+    Member,
+    ModuleRef,
+    Opaque,
+    Structure,
+    Value,
+    is_special,
+)
 from .literal import is_plain_identifier, is_writable, literal_names, write_literal
 from .origins import is_config
-from .wrapping import as_written
+from .ownership import is_user_layer
+from .wrapping import as_written, wrapper_layers
 
 DEPTH = 5
 FREE = "free:"  # before the digest of a function that is called without the module it stands on
@@ -143,13 +156,15 @@ class Values:
         return self.of(value)
 
     def code(self, value: Any) -> CodeRef:
-        function = inspect.unwrap(getattr(value, "__func__", value))
+        function = getattr(value, "__func__", value)
+        mine = any(is_user_layer(layer) for layer in wrapper_layers(function))
+        function = as_written(function) if mine else inspect.unwrap(function)
         self.objects[id(function)] = function
         digest = function_digest(function) if isinstance(function, FunctionType) else ""
         module = getattr(function, "__module__", None) or "builtins"
         return CodeRef(module, getattr(function, "__qualname__", type(function).__name__), id(function), digest)
 
-    def method(self, value: Any, owner: nn.Module) -> CodeRef:
+    def method(self, name: str, value: Any, owner: nn.Module) -> CodeRef:
         """What stands on a module in the place of a method: the same for modules to which it does the same."""
         bound = getattr(value, "__self__", None) is owner
         function = value.__func__ if bound else value
@@ -157,6 +172,8 @@ class Values:
             return CodeRef("", f"method of another object ({function.__qualname__})", id(owner))
         if not isinstance(function, FunctionType):
             return replace(self.code(value), digest="")
+        if is_special(name):
+            return CodeRef("", "special method", id(owner))
         patch = Patch(function, owner, bound)
         self.objects[id(patch)] = patch
         written = as_written(function)
