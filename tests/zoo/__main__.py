@@ -126,10 +126,11 @@ def kept(zoo: Zoo, rows: list[Row]) -> None:
 
 
 def covered(zoo: Zoo, known: ledger.Rows) -> str:
-    """How much of the whole is judged: every class x 20 modifications, without the classes that cannot be built."""
+    """How much is judged, without the classes that cannot be built: more than is planned where the plan changed."""
     unbuilt = {cls for cls, modification in known if modification == ledger.EVERY}
-    built = len(zoo.classes) - len(unbuilt)
-    return f"{len(known) - len(unbuilt)} of {built * FULL} cells judged: {FULL} modifications of each class"
+    planned = {(named(cls), name) for cls, name in cells([c for c in zoo.classes if named(c) not in unbuilt], FULL)}
+    judged, left = len(known) - len(unbuilt), len(planned - known.keys())
+    return f"{judged} cells judged, {left} to come: at least {FULL} modifications of each class"
 
 
 def finished(state: Path) -> dict[tuple[str, str], Row]:
