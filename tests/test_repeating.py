@@ -12,6 +12,7 @@ from archit_codegen.declaration.emission import Emitter
 from archit_codegen.declaration.options import options_of
 from archit_codegen.declaration.repeating import Repeats
 from archit_codegen.declaration.values import class_ref
+from archit_codegen.declaration.workbench import Workbench
 from tests.small import TEXT, small
 
 
@@ -131,10 +132,12 @@ def deepseek() -> Any:
     return small(tf.DeepseekV3ForCausalLM, tf.DeepseekV3Config(**wanted))
 
 
-def emitted(live: nn.Module, *forced: type) -> dict[str, str]:
+def emitted(live: nn.Module, *declared_anew: type) -> dict[str, str]:
     bench, delta = opened(live.eval(), None)
     options = options_of("tiny", "X", "copy", "changed")
-    return dict(Emitter(bench, delta, options, None, frozenset(map(class_ref, forced))).emit().files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workbench, "built_by_config", frozenset(map(class_ref, declared_anew)))
+        return dict(Emitter(bench, delta, options, None).emit().files)
 
 
 def surgeries(live: Any) -> Any:

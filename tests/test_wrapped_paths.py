@@ -53,7 +53,7 @@ def test_a_layer_of_experts_inside_a_wrapper() -> None:
     live = small(tf.MixtralForCausalLM, config)
     for index, layer in enumerate(live.model.layers):
         live.model.layers[index] = Scaled(layer)
-    check(live, "Scaled(MixtralDecoderLayerWithX(config, layer_idx))", "@use_experts_implementation", saved=False)
+    check(live, "Scaled(MixtralDecoderLayer(config, layer_idx))", "@use_experts_implementation", saved=False)
 
 
 def test_what_a_class_adds_after_its_post_init_comes_first() -> None:

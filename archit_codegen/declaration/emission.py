@@ -24,7 +24,7 @@ from .importing import Import
 from .initialising import Initialised, initialised
 from .ir import ClassRef, CodeRef
 from .lookup import place_of_module
-from .markers import explained, foreseen, kept_for, missing_markers, unlisted
+from .markers import explained, missing_markers, unlisted
 from .options import Options
 from .ordering import bases_first
 from .patches import method_edit
@@ -69,14 +69,12 @@ class Emitter:
     delta: Delta
     options: Options
     config: ConfigClass | None
-    forced: frozenset[ClassRef] = frozenset()
     method_scopes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     drafts: list[ClassDraft] = field(default_factory=list)
     others: tuple["Emitter", ...] = ()  # of the same surgery, done at other configs
     initialised: Initialised | None = None
 
     def emit(self) -> Emitted:
-        self.forced = self.forced or foreseen(self.bench.classes, self.delta, self.bench.lineage)
         names = UsedNames(self.bench.objects, self.delta, frozenset(GIVEN), copy=self.options.copy_user_code)
         moves = tuple(moves_of(self.delta))
         plan = follow(self.plan(names), tuple(self._plans_of_others()))
@@ -86,12 +84,8 @@ class Emitter:
         roots = [*self.options.roots]
         bindings = Bindings(self._defined(plan, names), self.bench.process.relays, copy, vendor, configs, roots=roots)
         ordered = self._ordered(plan)
-        missing = self._missing(ordered)
-        silent = frozenset() if missing else unlisted(self.bench.live, plan)
-        texts = [] if missing else [self._class(variant, plan, names, bindings, silent) for variant in ordered]
-        markers = missing_markers(self.bench.classes, "\n".join(texts))
-        if missing := missing or frozenset().union(*markers.values()) - self.forced:
-            return replace(self, forced=self.forced | missing, method_scopes={}, drafts=[]).emit()
+        silent = unlisted(self.bench.live, plan)
+        texts = [self._class(variant, plan, names, bindings, silent) for variant in ordered]
         sources = [self._source(variant) for variant in reversed(ordered)]
         changed = dict.fromkeys(
             v.origin.module for v in reversed(ordered) if v.origin.module.startswith("transformers.")
@@ -110,7 +104,7 @@ class Emitter:
             config=self.config,
             license="\n\n".join(dict.fromkeys(source.license for source in sources if source.license)),
             changed=tuple(changed),
-            remarks=(*explained(markers), *kept_for(zip(ordered, texts, strict=True), self.forced)),
+            remarks=explained(missing_markers(self.bench.classes, "\n".join(texts))),
             copy=copy,
             postponed=self._postponed(ordered),
             conversions=tuple(conversion_statements(self.bench.live, self.options.name, emitted, moves, self.delta)),
@@ -125,13 +119,6 @@ class Emitter:
         own = [definition.text for definition in user.definitions]
         draft = self._draft(parts, names.imports)
         return Emitted(dict(assemble(parts)), plan.root, parts.classes, origins, methods, (*own, *texts), draft, parts)
-
-    def _missing(self, ordered: Sequence[Variant]) -> frozenset[ClassRef]:
-        """What is missing in the originals already; what new methods bring is seen when they are there."""
-        if any(isinstance(edit, Method) for variant in ordered for edit in variant.edits):
-            return frozenset()
-        text = "\n".join(self._source(variant).dedented for variant in ordered)
-        return frozenset().union(*missing_markers(self.bench.classes, text).values()) - self.forced
 
     def _draft(self, parts: Parts, imports: Mapping[str, Import]) -> Draft:
         live_config = getattr(self.bench.live, "config", None)
@@ -165,14 +152,14 @@ class Emitter:
     def plan(self, names: UsedNames) -> Plan:
         if self.initialised is None:
             self.initialised = initialised(self.bench.live, self.delta, names.user.names)
-        wanted = self.forced | self.bench.built_by_config | self.initialised.passed_over
+        wanted = self.bench.built_by_config | self.initialised.passed_over
         return make_plan(forced(self.delta, wanted), self.options.suffix, self.facts(names, self.initialised, wanted))
 
     def _plans_of_others(self) -> Iterator[Plan]:
         for other in self.others:
             names = UsedNames(other.bench.objects, other.delta, frozenset(GIVEN), copy=self.options.copy_user_code)
             with suppress(ArchitError):  # what cannot be declared there says nothing about what is compiled here
-                yield replace(other, options=self.options, forced=self.forced, method_scopes={}).plan(names)
+                yield replace(other, options=self.options, method_scopes={}).plan(names)
 
     def facts(self, names: UsedNames, initialised: Initialised, wanted: frozenset[ClassRef]) -> Facts:
         return Facts(
@@ -260,7 +247,7 @@ class Emitter:
 
     def _modular(self, ordered: Sequence[Variant], texts: Sequence[str], bindings: Bindings) -> Iterator[str]:
         """The variants as small subclasses; classes whose text has to stand in the file, and the user's, in full."""
-        small = {v for v in ordered if v.origin.module.startswith("transformers.") and v.origin not in self.forced}
+        small = {v for v in ordered if v.origin.module.startswith("transformers.")}
         origins = {variant.name: variant.origin.name for variant in ordered if variant in small}
         full = [variant.name for variant in ordered if variant not in small]
         for variant, text in zip(ordered, texts, strict=True):

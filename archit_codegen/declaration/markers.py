@@ -1,7 +1,7 @@
 """Text that transformers searches a modelling file for, to decide which implementations may be set."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 
@@ -9,9 +9,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..errors import SourceUnavailable
-from .changes import Delta, MethodPatched, flatten, nested
-from .edits import Plan, Variant
-from .ir import ClassRef, CodeRef
+from .edits import Plan
+from .ir import ClassRef
 from .livesource import files_of_class
 from .source import class_text
 from .sourcefile import SourceFile
@@ -27,8 +26,8 @@ ATTENTION_CLASS = re.compile(r"^class \w*Attention\w*\(nn\.Module\):", re.MULTIL
 def missing_markers(classes: Mapping[ClassRef, type], text: str) -> Mapping[str, frozenset[ClassRef]]:
     """The markers that the emitted file lacks, each with the classes of the live model in whose text it stands.
 
-    A mixture-of-experts class that is imported rather than emitted falls back to eager without an error, and a file
-    with an attention class but no look-up of the interface refuses every attention implementation.
+    Experts of a file without theirs run eagerly, without an error, and a file with an attention class but no look-up
+    of the interface refuses every attention implementation.
     """
     wanted = {EXPERTS: EXPERTS not in text}
     wanted[ATTENTION] = ATTENTION not in text and ATTENTION_CLASS.search(text) is not None
@@ -36,36 +35,13 @@ def missing_markers(classes: Mapping[ClassRef, type], text: str) -> Mapping[str,
     return {marker: having for marker, having in found.items() if having}
 
 
-def foreseen(
-    classes: Mapping[ClassRef, type], delta: Delta, lineage: Callable[[ClassRef], Iterable[CodeRef]]
-) -> frozenset[ClassRef]:
-    """The classes with experts, where none of those on the way to a change has any: what will be missing, before
-    anything is planned. A patched method may bring what its class did not have."""
-    if any(isinstance(edit, MethodPatched) for edit in flatten(delta)):
-        return frozenset()
-    having = frozenset(_with_marker(classes, EXPERTS))
-    nodes = (inner.reference for inner in nested(delta)) if having else ()
-    bases = {ClassRef(code.module, code.qualname) for node in nodes for code in lineage(node.cls)}
-    return frozenset() if bases & having else having
-
-
-def explained(markers: Iterable[str]) -> tuple[str, ...]:
-    """Lines of a header that hold the markers, where no class that has one can stand in the file."""
+def explained(missing: Mapping[str, Iterable[ClassRef]]) -> tuple[str, ...]:
+    """Lines of a header that hold the markers, and say which of the classes that are imported have them."""
     return tuple(
-        f"Classes used here have `{marker}`: transformers looks for that, to learn which {WHAT[marker]} may be set."
-        for marker in markers
+        f"Imported with `{marker}`: {', '.join(sorted({ref.name for ref in having}))}. Transformers looks for that in "
+        f"this file, to learn which {WHAT[marker]} may be set."
+        for marker, having in missing.items()
     )
-
-
-def kept_for(variants: Iterable[tuple[Variant, str]], forced: frozenset[ClassRef]) -> Iterator[str]:
-    """Lines of a header that say of classes without a change, each with its text, why they stand in the file."""
-    for variant, text in variants:
-        marker = next((marker for marker in WHAT if marker in text), None)
-        if marker is not None and variant.origin in forced and not variant.edits:
-            yield (
-                f"{variant.name} is unchanged. It stands here because transformers looks for `{marker}` in this file, "
-                f"to learn which {WHAT[marker]} may be set."
-            )
 
 
 def _with_marker(classes: Mapping[ClassRef, type], marker: str) -> Iterator[ClassRef]:

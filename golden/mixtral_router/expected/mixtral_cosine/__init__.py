@@ -6,7 +6,6 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from .configuration_mixtral_cosine import MixtralConfigWithCosineRouter
 from .modeling_mixtral_cosine import (
     MixtralDecoderLayerWithCosineRouter,
-    MixtralExpertsWithCosineRouter,
     MixtralForCausalLMWithCosineRouter,
     MixtralModelWithCosineRouter,
     MixtralPreTrainedModelWithCosineRouter,
@@ -21,7 +20,6 @@ MixtralForCausalLMWithCosineRouter.register_for_auto_class("AutoModelForCausalLM
 __all__ = [
     "MixtralConfigWithCosineRouter",
     "MixtralDecoderLayerWithCosineRouter",
-    "MixtralExpertsWithCosineRouter",
     "MixtralForCausalLMWithCosineRouter",
     "MixtralModelWithCosineRouter",
     "MixtralPreTrainedModelWithCosineRouter",
