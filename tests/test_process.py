@@ -13,7 +13,7 @@ from transformers.models.llama import modeling_llama
 from transformers.models.llama.modeling_llama import LlamaAttention
 from transformers.models.mixtral.modeling_mixtral import MixtralExperts
 
-from archit_codegen.declaration import process, sourcefile
+from archit_codegen.declaration import patchedmembers, sourcefile
 from archit_codegen.declaration.markers import ATTENTION, EXPERTS, missing_markers
 from archit_codegen.declaration.values import class_ref
 from tests import small
@@ -65,13 +65,13 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "some_library", module)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(process, "is_user_code", lambda value: False)
-    monkeypatch.setattr(process, "is_user_layer", lambda value: False)
+    monkeypatch.setattr(patchedmembers, "is_user_code", lambda value: False)
+    monkeypatch.setattr(patchedmembers, "is_user_layer", lambda value: False)
     return module
 
 
 def patched(cls: type) -> dict[str, FunctionType]:
-    return dict(process._patched_methods(cls))
+    return dict(patchedmembers._patched_methods(cls))
 
 
 def test_a_decorator_that_does_not_tell_what_it_wraps_is_no_patch(library: ModuleType) -> None:
@@ -95,10 +95,10 @@ def test_what_torch_does_to_itself_is_no_patch(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(nn.Module, "___needs_generation_tag_patch", True, raising=False)
     mutation_guard.install_generation_tagging_init()
     assert vars(nn.Module)["__init__"].__qualname__.startswith("install_generation_tagging_init")
-    assert list(process._patched_methods(nn.Module)) == []
+    assert list(patchedmembers._patched_methods(nn.Module)) == []
     init = nn.Module.__init__
     monkeypatch.setattr(nn.Module, "__init__", lambda self, *args, **kwargs: init(self, *args, **kwargs))
-    assert [name for name, _ in process._patched_methods(nn.Module)] == ["__init__"]
+    assert [name for name, _ in patchedmembers._patched_methods(nn.Module)] == ["__init__"]
 
 
 def test_no_tree_is_kept_of_files_that_are_only_compared(monkeypatch: pytest.MonkeyPatch) -> None:

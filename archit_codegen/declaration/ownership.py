@@ -23,6 +23,13 @@ def is_user_code(obj: object) -> bool:
     return False
 
 
+def is_of_user(value: object) -> bool:
+    """Whether a class, a function as it is, whatever it wraps, or the class of another object is the user's."""
+    if isinstance(value, FunctionType):
+        return is_user_layer(value)
+    return is_user_code(value if isinstance(value, type) else type(value))
+
+
 def is_user_module(module: ModuleType) -> bool:
     """Whether a module is the user's own."""
     if module.__name__ == "__main__":

@@ -3,24 +3,19 @@
 A patched class or module function hits the live model and its reference alike, so no comparison of the two can see it.
 """
 
-import ast
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-import torch
-
 from ..errors import UnsupportedChange
-from .importing import find_import
-from .livesource import declared_code, matches_defaults, matches_source, own_functions, written_functions
+from .livesource import matches_defaults, matches_source, own_functions, written_functions
 from .ownership import is_user_code, is_user_layer, is_user_module
-from .samecode import same_code
-from .source import module_tree
-from .sourcefile import SourceFile, source_file
-from .unchanged import Remembered
-from .wrapping import closure_values, wrapper_layers
+from .patchedmembers import layers_of, patched_members
+from .sourcefile import source_file
+from .topnames import still_means
+from .torchnames import check_torch
 
 
 @dataclass(slots=True)
@@ -35,6 +30,7 @@ class Process:
     _methods: dict[type, Mapping[str, FunctionType]] = field(default_factory=dict)
     _functions: dict[type, Mapping[str, Any]] = field(default_factory=dict)
     _reached: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    _exchanged: dict[tuple[int, str], bool] = field(default_factory=dict)
 
     def methods(self, cls: type) -> Mapping[str, FunctionType]:
         """The methods, own and inherited, that stand in for declared ones."""
@@ -44,7 +40,7 @@ class Process:
                 for name in vars(base):
                     found.pop(name, None)  # an override hides what was patched above it
                 if not _is_fixed(base):
-                    patched = _patched(base)
+                    patched = patched_members(base)
                     if patched and base.__module__.partition(".")[0] == "torch":
                         raise UnsupportedChange(
                             f"{base.__module__}.{base.__qualname__}.{min(patched)}",
@@ -72,20 +68,36 @@ class Process:
         self._reached[id(function)] = found
         scope = function.__globals__
         for name in sorted(_names(function.__code__)):
-            value = scope.get(name)
-            _check_torch(name)
-            if isinstance(value, type):
-                if _is_other_class(name, value, scope):
-                    found[name] = value
-            elif isinstance(value, FunctionType):
-                if _is_patched(name, value, scope):
-                    found[name] = value
-                elif value.__globals__ is scope and (inner := self._reach_all(value)):
-                    found |= inner
-                    self.relays[id(value)] = value
-            elif hasattr(type(value), "__getitem__") and hasattr(type(value), "items"):
-                self._check_registry(name, value)
+            check_torch(name)
+            if name in scope:
+                self._reach_name(name, scope, found)
         return found
+
+    def _reach_name(self, name: str, scope: Mapping[str, Any], found: dict[str, Any]) -> None:
+        value = scope[name]
+        if self._is_exchanged(name, value, scope):
+            found[name] = value
+        elif isinstance(value, FunctionType):
+            if value.__globals__ is scope and (inner := self._reach_all(value)):
+                found |= inner
+                self.relays[id(value)] = value
+        elif hasattr(type(value), "__getitem__") and hasattr(type(value), "items"):
+            self._check_registry(name, value)
+
+    def _is_exchanged(self, name: str, value: Any, scope: Mapping[str, Any]) -> bool:
+        """Whether a global name of a library was bound to another class or function than its file says."""
+        key = id(scope), name
+        if key not in self._exchanged:
+            if isinstance(value, FunctionType):
+                _check_code(name, value, scope)
+            self._exchanged[key] = not is_user_code_scope(scope) and not still_means(name, value, scope)
+        if self._exchanged[key] and not isinstance(value, type | FunctionType):
+            raise UnsupportedChange(
+                f"{scope.get('__name__')}.{name}",
+                f"this process put another object in its place, a {type(value).__name__}",
+                "Undo that, and put a function or class of your own there.",
+            )
+        return self._exchanged[key]
 
     def _reach_all(self, function: FunctionType) -> Mapping[str, Any]:
         return {k: v for written in written_functions(function) for k, v in self._reach(written).items()}
@@ -97,10 +109,12 @@ class Process:
             except (KeyError, TypeError, IndexError, AttributeError):
                 continue
             for function in written_functions(entry):
-                if is_user_layer(function) or not matches_source(function):
+                put = [function] if is_user_layer(function) or not matches_source(function) else self._reach(function)
+                for patched in put:
+                    said = patched.__qualname__ if isinstance(patched, FunctionType) else patched
                     raise UnsupportedChange(
                         name,
-                        f"the config uses the entry {key!r}, which this process put in ({function.__qualname__})",
+                        f"the config uses the entry {key!r}, which this process put in or patched ({said})",
                         "Patch the `forward` of the modules that use it instead, so that a class can declare it.",
                     )
 
@@ -117,25 +131,6 @@ def strings_in(value: object) -> Iterator[str]:
             yield from strings_in(item)
 
 
-def _check_torch(name: str) -> None:
-    for namespace in (torch.nn.functional, torch):
-        value = vars(namespace).get(name)
-        if isinstance(value, FunctionType) and is_user_layer(value):
-            raise UnsupportedChange(
-                f"{namespace.__name__}.{name}",
-                f"it was patched in this process by {value.__qualname__}, for every model alike",
-                "Undo that, and put the function into the `forward` of the modules that shall use it.",
-            )
-
-
-def _is_other_class(name: str, value: type, scope: Mapping[str, Any]) -> bool:
-    """Whether a class of the module was exchanged for another one."""
-    if value.__module__ == scope.get("__name__") and value.__qualname__ == name:
-        return False
-    source = source_file(str(scope.get("__file__", "")))
-    return source is not None and _defines(source, name, ast.ClassDef)
-
-
 def _is_fixed(cls: type) -> bool:
     return cls.__module__ in ("builtins", "abc", "typing")
 
@@ -148,104 +143,10 @@ def _names(code: CodeType) -> set[str]:
     return names
 
 
-MEMBERS = (FunctionType, staticmethod, classmethod, property)
-# Of classes of which no method was patched.
-_as_declared: Remembered[bool] = Remembered()
-
-
-def _patched(cls: type) -> Mapping[str, FunctionType]:
-    if _as_declared.seen(cls):
-        return {}
-    if is_user_code(cls):
-        return {}  # the text of a user's class is compared with its code when it is read
-    members = [value for value in list(vars(cls).values()) if isinstance(value, MEMBERS)]
-    functions = [layer for value in members for layer in _every_layer(value)]
-    if _as_declared.get(cls, functions):
-        return {}
-    found = dict(_patched_methods(cls))
-    source = source_file(getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
-    if source is not None and not found:
-        _as_declared.keep(cls, functions, source, True)
-    return found
-
-
-def _every_layer(value: object) -> Iterator[FunctionType]:
-    """All functions that may tell whether a member of a class was patched."""
-    if isinstance(value, property):
-        yield from written_functions(value)
-    for layer in _layers(value):
-        yield layer
-        if layer.__closure__:
-            yield from (held for held in closure_values(layer).values() if isinstance(held, FunctionType))
-
-
-def _patched_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    for name, value in list(vars(cls).items()):
-        if isinstance(value, property) and any(is_user_layer(written) for written in written_functions(value)):
-            raise UnsupportedChange(
-                f"{cls.__qualname__}.{name}",
-                "a property of the class was patched in this process, for every model alike",
-                "Undo that, and derive a class of your own with that property.",
-            )
-        layers = list(_layers(value))
-        users = [layer for layer in layers if is_user_layer(layer)]
-        if users or (layers and file is not None and _stand_in(layers, cls, name, file)):
-            yield name, (users or layers)[0]
-
-
-def _layers(value: object) -> Iterator[FunctionType]:
-    """The functions of a wrapper chain, outermost first."""
-    return wrapper_layers(value.__func__ if isinstance(value, staticmethod | classmethod) else value)
-
-
-def _stand_in(layers: list[FunctionType], cls: type, name: str, file: str) -> bool:
-    """Whether none of the functions is the one that the class's file declares, if it declares one."""
-    declared = [declared_code(file, f"{cls.__qualname__}.{name}", layer.__code__) for layer in layers]
-    written = any(
-        code is not None and same_code(code, layer.__code__) for code, layer in zip(declared, layers, strict=True)
-    )
-    if declared[0] is None or written or _decorated(layers[-1], cls, name, file):
-        return False
-    return not _wrapped_by_torch(layers[-1], cls, name, file)
-
-
-def _decorated(function: FunctionType, cls: type, name: str, file: str) -> bool:
-    """Whether the file puts this wrapper on the method, by a decorator of it, or of its class, that does not tell what
-    it wraps."""
-    tree = module_tree(file)
-    nodes = ast.walk(tree or ast.Module([], []))
-    classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
-    members = [node for found in classes for node in found.body]
-    methods = [node for node in members if isinstance(node, ast.FunctionDef) and node.name == name]
-    written = [found for node in methods for found in node.decorator_list]
-    written += [found for node in classes for found in node.decorator_list]
-    decorators = {ast.unparse(found).partition("(")[0].rpartition(".")[2] for found in written}
-    decorator = function.__code__.co_qualname.partition(".<locals>")[0]
-    return decorator in decorators and _closes_over_declared(function, cls, name, file)
-
-
-def _wrapped_by_torch(function: FunctionType, cls: type, name: str, file: str) -> bool:
-    """Whether torch itself put this wrapper on a class of its own, as `torch.compile` does to `nn.Module.__init__`: it
-    does so wherever it is used, and what is wrapped is what the file declares."""
-    both = (cls.__module__, str(function.__globals__.get("__name__")))
-    own = all(module.partition(".")[0] == "torch" for module in both)
-    return own and _closes_over_declared(function, cls, name, file)
-
-
-def _closes_over_declared(function: FunctionType, cls: type, name: str, file: str) -> bool:
-    held = [value.__code__ for value in closure_values(function).values() if isinstance(value, FunctionType)]
-    declared = [declared_code(file, f"{cls.__qualname__}.{name}", code) for code in held]
-    return any(code is not None and same_code(code, inner) for code, inner in zip(declared, held, strict=True))
-
-
-def _is_patched(name: str, value: FunctionType, scope: Mapping[str, Any]) -> bool:
-    layers = list(_layers(value))
-    if any(is_user_layer(layer) for layer in layers):
-        return not is_user_code_scope(scope)
-    source = source_file(str(scope.get("__file__", "")))
-    if source is None:
-        return False
+def _check_code(name: str, value: FunctionType, scope: Mapping[str, Any]) -> None:
+    layers = list(layers_of(value))
+    if any(is_user_layer(layer) for layer in layers) or source_file(str(scope.get("__file__", ""))) is None:
+        return
     inner = layers[-1]
     if inner.__code__.co_filename != "<string>" and not (matches_source(inner) and _keeps_defaults(inner)):
         raise UnsupportedChange(
@@ -253,9 +154,6 @@ def _is_patched(name: str, value: FunctionType, scope: Mapping[str, Any]) -> boo
             "its code or its defaults were changed in memory, and no text says so",
             "Undo that, and put a function of your own in its place.",
         )
-    if inner.__globals__ is scope or not _defines(source, name, ast.FunctionDef):
-        return False
-    return not _imported(source.tree, name, scope, value)
 
 
 def _keeps_defaults(function: FunctionType) -> bool:
@@ -266,14 +164,3 @@ def is_user_code_scope(scope: Mapping[str, Any]) -> bool:
     """Whether globals are those of a module of the user's own."""
     module = sys.modules.get(str(scope.get("__name__", "")))
     return isinstance(module, ModuleType) and is_user_module(module)
-
-
-def _defines(source: SourceFile, name: str, kind: type[ast.ClassDef | ast.FunctionDef]) -> bool:
-    """Whether a statement of the file itself, not one within another, defines a name."""
-    if name not in source.codes:
-        return False
-    return any(isinstance(node, kind) and node.name == name for node in source.tree.body)
-
-
-def _imported(tree: ast.Module, name: str, scope: Mapping[str, Any], value: object) -> bool:
-    return find_import([tree], name, scope, value, "") is not None

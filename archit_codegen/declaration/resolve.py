@@ -17,6 +17,7 @@ from .livesource import function_source, innermost
 from .names import BUILTINS, Edit, free_globals, global_uses, splice
 from .ownership import is_user_code, is_user_layer
 from .source import class_text, module_tree
+from .topnames import still_means
 from .usermodules import without_user_modules
 
 # Statements that belong to each module anew, rather than being imported from the original.
@@ -148,8 +149,11 @@ class Bindings:
             return
         found = find_import([tree] if tree is not None else [], name, scope, value, "")
         module = str(scope.get("__name__", ""))
-        if (found is None or not is_installed(found.module)) and is_installed(module) and module in sys.modules:
-            found = Import(module, name, alias)
+        if is_installed(module) and module in sys.modules:
+            if not still_means(name, value, scope):
+                found = None  # in another process the statement gives something else
+            elif found is None or not is_installed(found.module):
+                found = Import(module, name, alias)
         found = found or import_of(value, name)
         if found is None and is_writable(value):
             self.statements[alias] = f"{alias} = {write_literal(value)}\n"
