@@ -148,3 +148,125 @@ def test_object_in_the_place_of_a_definition(name: str, value: Any, monkeypatch:
     path = f"{modeling_llama.__name__}.{name}"
     says = f"put another object in its place, a {type(value).__name__}"
     refused(lambda: monkeypatch.setattr(modeling_llama, name, value), path, says, live=llama())
+
+
+def twice(self, x, k=1):
+    return self.down_proj(self.up_proj(x)) * k
+
+
+@functools.singledispatchmethod
+def dispatched(self, x):
+    return self.down_proj(self.up_proj(x))
+
+
+class Descriptor:
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return lambda x: x * 2
+
+
+class Callee:
+    def __call__(self, x: Any) -> Any:
+        return x * 2
+
+
+@pytest.mark.parametrize("value", [functools.partialmethod(twice, k=2), dispatched, Descriptor(), Callee()])
+def test_object_in_the_place_of_a_method(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    says = f"a {type(value).__name__} of the class was patched in this process"
+    refused(lambda: monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", value), "LlamaMLP.forward", says)
+
+
+def test_object_of_a_library_in_the_place_of_a_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    live, value = llama(), functools.partialmethod(nn.Linear.forward)
+    patch = functools.partial(monkeypatch.setattr, modeling_llama.LlamaMLP, "forward", value)
+    refused(patch, "LlamaMLP.forward", "not what its statement says", live=live)
+
+
+def test_attribute_of_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    text_without_weights(llama())  # what was found out is kept
+    patch = functools.partial(monkeypatch.setattr, modeling_llama.LlamaMLP, "k", 5, raising=False)
+    refused(patch, "LlamaMLP.k", "its statement does not bind it")
+
+
+def tagged(cls, *args):
+    return "tagged"
+
+
+def test_class_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transformers.LlamaForCausalLM, "can_generate", classmethod(tagged))
+    assert "    @classmethod\n    def can_generate(cls, *args):" in text_without_weights(llama())
+
+
+def test_class_method_that_calls_the_declared_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = modeling_llama.LlamaRotaryEmbedding.compute_default_rope_parameters
+
+    def rope(*args, **kwargs):
+        return original(*args, **kwargs)
+
+    path = "LlamaRotaryEmbedding.compute_default_rope_parameters"
+    refused(lambda: monkeypatch.setattr(*place_of(path), staticmethod(rope)), path, "calls the declared one")
+
+
+def place_of(path: str) -> tuple[type, str]:
+    cls, _, name = path.partition(".")
+    return getattr(modeling_llama, cls), name
+
+
+def test_static_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = staticmethod(lambda config, device=None, **_: (torch.ones(2), 1.0))
+    monkeypatch.setattr(*place_of("LlamaRotaryEmbedding.compute_default_rope_parameters"), value)
+    lines = "@staticmethod\n    def compute_default_rope_parameters(config, device=None, **_):"
+    check_without_patch(llama(), monkeypatch, lines)
+
+
+def through_an_alias(self, x):
+    return self.old_forward(x) * 2
+
+
+def test_alias_of_the_declared_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    mlp = modeling_llama.LlamaMLP
+    monkeypatch.setattr(mlp, "old_forward", mlp.forward, raising=False)
+    monkeypatch.setattr(mlp, "forward", through_an_alias)
+    lines = [
+        "def old_forward(self, x):\n        down_proj =",
+        "def forward(self, x):\n        return self.old_forward(x)",
+    ]
+    check_without_patch(llama(), monkeypatch, *lines)
+
+
+def quiet_update(self, keys, values, *args, **kwargs):
+    return keys, values
+
+
+def test_method_of_a_class_that_is_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "transformers.cache_utils.DynamicCache.update"
+    patch = functools.partial(monkeypatch.setattr, transformers.DynamicCache, "update", quiet_update)
+    refused(patch, path, "the model uses DynamicCache")
+
+
+class Sub(modeling_llama.LlamaMLP):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+class Apart(modeling_llama.LlamaMLP):
+    def __init__(self, config) -> None:
+        super().__init__(config)
+        self.factor = 2.0
+
+
+def halved(self, x):
+    return self.down_proj(self.up_proj(x)) * 0.5
+
+
+def test_class_of_the_user_above_which_a_method_was_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", halved)
+    live = llama()
+    live.model.layers[1].mlp.__class__ = Sub
+    refused(lambda: None, "Sub.forward", "patched in this process", live=live)
+
+
+def test_class_of_the_user_that_does_not_name_what_was_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modeling_llama.LlamaMLP, "forward", halved)
+    live = llama()
+    live.model.layers[1].mlp = Apart(live.config)
+    check_without_patch(live, monkeypatch)

@@ -2,42 +2,63 @@
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
+
+from torch import nn
 
 from ..errors import UnsupportedChange
 from .livesource import declared_code, written_functions
 from .ownership import is_user_code, is_user_layer
 from .samecode import same_code
 from .source import module_tree
-from .sourcefile import source_file
+from .sourcefile import SourceFile, source_file
+from .topnames import stored_names
 from .unchanged import Remembered
 from .wrapping import closure_values, wrapper_layers
 
-MEMBERS = (FunctionType, staticmethod, classmethod, property)
+# What transformers, and the libraries that it loads, set on classes of models themselves.
+SET_BY_LIBRARIES = frozenset(
+    {
+        "config_class",
+        "kernel_layer_name",
+        "__backends",
+        "_auto_class",
+        "_can_set_attn_implementation_cached_value",
+        "_can_set_experts_implementation_cached_value",
+    }
+)
 # Of classes of which no method was patched.
 _as_declared: Remembered[bool] = Remembered()
 
 
 def patched_members(cls: type) -> Mapping[str, FunctionType]:
+    """The functions that stand in a class of a library for what its file declares.
+
+    Raises:
+        UnsupportedChange: something else stands there.
+    """
     if _as_declared.seen(cls):
         return {}
     if is_user_code(cls):
         return {}  # the text of a user's class is compared with its code when it is read
-    members = [value for value in list(vars(cls).values()) if isinstance(value, MEMBERS)]
-    functions = [layer for value in members for layer in _every_layer(value)]
-    if _as_declared.get(cls, functions):
+    parts = [part for name, value in list(vars(cls).items()) for part in (name, type(value), *_every_layer(value))]
+    if _as_declared.get(cls, parts):
         return {}
     found = dict(_patched_methods(cls))
-    source = source_file(getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
+    source = _file_of(cls)
     if source is not None and not found:
-        _as_declared.keep(cls, functions, source, True)
+        _as_declared.keep(cls, parts, source, True)
     return found
+
+
+def _file_of(cls: type) -> SourceFile | None:
+    return source_file(getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
 
 
 def _every_layer(value: object) -> Iterator[FunctionType]:
     """All functions that may tell whether a member of a class was patched."""
-    if isinstance(value, property):
+    if not isinstance(value, FunctionType | staticmethod | classmethod):
         yield from written_functions(value)
     for layer in layers_of(value):
         yield layer
@@ -46,18 +67,58 @@ def _every_layer(value: object) -> Iterator[FunctionType]:
 
 
 def _patched_methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    file = _file_of(cls)
+    stored = {} if file is None else stored_names(file, cls.__qualname__)
     for name, value in list(vars(cls).items()):
-        if isinstance(value, property) and any(is_user_layer(written) for written in written_functions(value)):
-            raise UnsupportedChange(
-                f"{cls.__qualname__}.{name}",
-                "a property of the class was patched in this process, for every model alike",
-                "Undo that, and derive a class of your own with that property.",
-            )
         layers = list(layers_of(value))
         users = [layer for layer in layers if is_user_layer(layer)]
-        if users or (layers and file is not None and _stand_in(layers, cls, name, file)):
+        unbound = bool(stored) and name not in stored and issubclass(cls, nn.Module)
+        if not layers:
+            _check_object(cls, name, value, unbound)
+        elif users or (file is not None and (unbound and _is_alias(layers[-1], cls))):
             yield name, (users or layers)[0]
+        elif file is not None and _stand_in(layers, cls, name, file.name):
+            yield name, layers[0]
+
+
+def _check_object(cls: type, name: str, value: object, unbound: bool) -> None:
+    """Raises ``UnsupportedChange`` for what is no function, and what no statement of the class put there."""
+    what = "a property" if isinstance(value, property) else f"a {type(value).__name__}"
+    written = list(written_functions(value))
+    if any(map(is_user_layer, written)) or (not isinstance(value, type) and is_user_code(type(value))):
+        reason = f"{what} of the class was patched in this process, for every model alike"
+    elif not unbound and _is_replaced(cls, name, written):
+        reason = f"{what} stands there in this process, and is not what its statement says"
+    elif unbound and not _is_set_by_libraries(cls, name):
+        reason = f"{what} was set on the class in this process, and its statement does not bind it"
+    else:
+        return
+    remedy = "Undo that, and derive a class of your own with it."
+    raise UnsupportedChange(f"{cls.__qualname__}.{name}", reason, remedy)
+
+
+def _is_set_by_libraries(cls: type, name: str) -> bool:
+    hidden = name.startswith("_") and (cls.__module__.partition(".")[0] == "torch" or name.startswith("_abc_"))
+    return hidden or name in SET_BY_LIBRARIES or (name.startswith("__") and name.endswith("__"))
+
+
+def _is_replaced(cls: type, name: str, written: Sequence[FunctionType]) -> bool:
+    """Whether the class declares a function of that name, and none of these is it."""
+    file = _file_of(cls)
+    qualname = f"{cls.__qualname__}.{name}"
+    if file is None or not any(item.is_function for item in file.codes.get(qualname, ())):
+        return False
+    declared = [item.code for item in file.codes[qualname]]
+    return not any(same_code(function.__code__, code) for function in written for code in declared)
+
+
+def _is_alias(function: FunctionType, cls: type) -> bool:
+    """Whether a function that no statement of the class binds was not put there by its library: that gives classes
+    functions of modules."""
+    code = function.__code__
+    root = str(function.__globals__.get("__name__")).partition(".")[0]
+    own = cls.__module__.partition(".")[0]
+    return own != "torch" and (root != own or ("." in code.co_qualname and "<locals>" not in code.co_qualname))
 
 
 def layers_of(value: object) -> Iterator[FunctionType]:

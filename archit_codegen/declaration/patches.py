@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import inspect
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 from types import FunctionType
@@ -43,7 +44,7 @@ def method_edit(
     writer = _Writer(Receiver(Declared(name, cls, patch.owner, path), others), code)
     writer.names[id(patch.function)] = name
     text = writer.text(as_written(patch.function), name, code, patch.bound)
-    return writer.method(text), writer.scopes
+    return writer.method(_with_kind(text, writer, cls) if patch.owner is None else text), writer.scopes
 
 
 class _Writer:
@@ -81,6 +82,18 @@ class _Writer:
             code = f"{self.code} {number}"
             self.helpers.append(Method(name, self.text(as_written(function), name, code, bound), code=code))
         return self.names[id(function)]
+
+
+def _with_kind(text: str, writer: _Writer, cls: type) -> str:
+    """The text with the decorator that says what was put on the class: a class method or a static one."""
+    name, kind = writer.declared.method, type(inspect.getattr_static(cls, writer.declared.method))
+    written = {ast.unparse(decorator) for decorator in definition(text).decorator_list}
+    if kind not in (classmethod, staticmethod) or kind.__name__ in written:
+        return text
+    if writer.kept:
+        reason = f"it is a {kind.__name__} that calls the declared one"
+        raise UnsupportedChange(writer.declared.path, reason, f"Derive a class of your own that overrides `{name}`.")
+    return f"@{kind.__name__}\n{text}"
 
 
 def _with_plain_defaults(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from torch import nn
+
 from ..errors import UnsupportedChange
 from .livesource import matches_defaults, matches_source, own_functions, written_functions
 from .ownership import is_user_code, is_user_layer, is_user_module
@@ -37,6 +39,8 @@ class Process:
         if cls not in self._methods:
             found: dict[str, FunctionType] = {}
             for base in reversed(cls.__mro__):
+                if is_user_code(base):
+                    _check_reached(base, found)
                 for name in vars(base):
                     found.pop(name, None)  # an override hides what was patched above it
                 if not _is_fixed(base):
@@ -81,6 +85,8 @@ class Process:
             if value.__globals__ is scope and (inner := self._reach_all(value)):
                 found |= inner
                 self.relays[id(value)] = value
+        elif isinstance(value, type):
+            _check_helper(name, value)
         elif hasattr(type(value), "__getitem__") and hasattr(type(value), "items"):
             self._check_registry(name, value)
 
@@ -117,6 +123,39 @@ class Process:
                         f"the config uses the entry {key!r}, which this process put in or patched ({said})",
                         "Patch the `forward` of the modules that use it instead, so that a class can declare it.",
                     )
+
+
+def _check_helper(name: str, cls: type) -> None:
+    """Raises ``UnsupportedChange`` for a patched class of transformers that is no module: none is emitted for it."""
+    if issubclass(cls, nn.Module):
+        return
+    for base in cls.__mro__:
+        if _is_plain_class(base) and (patched := patched_members(base)):
+            raise UnsupportedChange(
+                f"{base.__module__}.{base.__qualname__}.{min(patched)}",
+                f"it was patched in this process, and the model uses {name}",
+                "Undo that, and use a class of your own.",
+            )
+
+
+def _is_plain_class(cls: type) -> bool:
+    """Whether a statement of transformers made the class: named tuples and the Auto classes get methods otherwise."""
+    if not cls.__module__.startswith("transformers.") or cls.__module__.startswith("transformers.models.auto."):
+        return False
+    source = source_file(getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
+    return source is not None and cls.__qualname__ in source.codes
+
+
+def _check_reached(cls: type, patched: Mapping[str, FunctionType]) -> None:
+    """Raises ``UnsupportedChange`` where a user's class may call a method that was patched above it: its copy would
+    call the declared one."""
+    named = {name for function in own_functions(cls) for name in _names(function.__code__)}
+    for name in sorted(named & patched.keys()):
+        raise UnsupportedChange(
+            f"{cls.__qualname__}.{name}",
+            "the class names a method that was patched in this process on a class of a library above it",
+            "Undo that, and write the method into your class.",
+        )
 
 
 def strings_in(value: object) -> Iterator[str]:

@@ -14,12 +14,13 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The parts of functions that can be exchanged, by identity. They are kept, so that no other object gets it."""
+    """The parts of functions that can be exchanged, and what else tells of the class, by identity. They are kept, so
+    that no other object gets it."""
 
     parts: tuple[object, ...]
     file: SourceFile
 
-    def holds(self, functions: Sequence[FunctionType]) -> bool:
+    def holds(self, functions: Sequence[object]) -> bool:
         now = tuple(_parts(functions))
         same = len(now) == len(self.parts) and all(map(operator.is_, now, self.parts))
         return same and source_file(self.file.name, self.file.flags) is self.file
@@ -36,11 +37,11 @@ class Remembered(Generic[Found]):
         found: Found | None = this_run().get((id(self), cls))
         return found
 
-    def get(self, cls: type, functions: Sequence[FunctionType]) -> Found | None:
+    def get(self, cls: type, functions: Sequence[object]) -> Found | None:
         known = self._known.get(cls)
         return self._see(cls, known[1]) if known is not None and known[0].holds(functions) else None
 
-    def keep(self, cls: type, functions: Sequence[FunctionType], file: SourceFile, found: Found) -> Found:
+    def keep(self, cls: type, functions: Sequence[object], file: SourceFile, found: Found) -> Found:
         self._known[cls] = (_State(tuple(_parts(functions)), file), found)
         return self._see(cls, found)
 
@@ -49,8 +50,11 @@ class Remembered(Generic[Found]):
         return found
 
 
-def _parts(functions: Sequence[FunctionType]) -> Iterator[object]:
+def _parts(functions: Sequence[object]) -> Iterator[object]:
     for function in functions:
+        if not isinstance(function, FunctionType):
+            yield function
+            continue
         yield function.__code__
         if function.__defaults__ is not None:
             yield from _leaves(function.__defaults__)
