@@ -36,6 +36,7 @@ from .rewrite_modular import subclass
 from .rewrite_names import Renames
 from .source import ClassText, class_text, postpones, site_text
 from .style import format_text
+from .tree import is_indexed
 from .uses import UsedNames
 from .variants import Facts
 from .workbench import Workbench
@@ -169,7 +170,7 @@ class Emitter:
             name_of=names.name_of,
             method=self._method,
             follows=self.bench.follows,
-            indexed=lambda cls: hasattr(self.bench.classes[cls], "__getitem__"),
+            indexed=lambda cls: is_indexed(self.bench.classes[cls]),
             forced=wanted,
             restores=initialised.restores,
             guards=initialised.guards,

@@ -220,7 +220,7 @@ def bracketed(value: Structure, texts: Sequence[str | None], scope: Scope) -> st
         )
     parts = [text or "" for text in texts]
     if value.code is not None:
-        given = ", ".join(f"{key}={text}" for key, text in zip(keys, parts, strict=True))
+        given = ", ".join(f"{key}={text}" if key else text for key, text in zip(keys, parts, strict=True))
         return f"{scope.name_of(value.code)}({given})"
     assert brackets is not None
     if kind == "dict":

@@ -24,6 +24,7 @@ GIVEN = {
     "nn": root_import("nn"),
     "torch": root_import("torch"),
     "copy": Import("copy", None, "copy"),
+    "OrderedDict": Import("collections", "OrderedDict", "OrderedDict"),
     "config_with": Import(__name__, "config_with", "config_with"),
 }
 

@@ -1,8 +1,10 @@
 """Candidates for the call that made a module, most trusted first: named by hand, recorded, inferred."""
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count, takewhile
 from typing import Any
 
 import torch
@@ -51,14 +53,14 @@ def candidates(
     if expression is not None:
         yield Candidate((), {}, True, expression, _names_for(module))
         return
-    native = plain_class(module).__module__.startswith("torch.")
+    native = plain_class(module).__init__.__module__.startswith("torch.")
     if declared is not None and original is not None and original[1] is not None and not native:
         yield from _adjusted(module, declared, original[1])
     if call is not None and call.args is not None and call.cls is plain_class(module):
         args, kwargs = _held_by(module, call)
-        yield Candidate(args, kwargs, not call.copied, texts=call.texts)
+        yield Candidate(args, kwargs, not (call.copied or native), texts=call.texts)
         if not (call.copied or native):
-            return  # copies, and torch's own modules, may have been given other attributes since
+            return  # copies, and what torch itself constructs, may have been given other attributes since
     for prefer_original in (True, False):
         try:
             yield _inferred(module, original, live_config, prefer_original)
@@ -142,7 +144,7 @@ def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_
     given = _original_arguments(original)
     for parameter in constructor_parameters(type(module)):
         if parameter.kind is parameter.VAR_POSITIONAL:
-            args.extend(_members(module))
+            args.extend(_starred(module))
         elif parameter.kind is parameter.VAR_KEYWORD:
             continue
         else:
@@ -172,7 +174,18 @@ def _skipped(parameter: inspect.Parameter, module: nn.Module, args: list[Any]) -
 
 
 def _members(module: nn.Module) -> list[Any]:
-    return list(module._modules.values())
+    """The members of a list, as far as their names are their places: others were added by name."""
+    names = takewhile(lambda item: item[0] == str(item[1]), zip(module._modules, count(), strict=False))
+    return [module._modules[name] for name, _ in names]
+
+
+def _starred(module: nn.Module) -> list[Any]:
+    """The members, by name where these are not their places; `nn.Module` itself takes none."""
+    if type(module).__init__ is nn.Module.__init__:
+        return []
+    members = _members(module)
+    named = isinstance(module, nn.Sequential) and len(members) < len(module._modules)
+    return [OrderedDict(module._modules)] if named else list(module._modules.values())
 
 
 def _original_arguments(original: Original | None) -> Mapping[str, Any]:
@@ -260,3 +273,17 @@ def _configs(call: Call) -> dict[str, Any]:
     """The configs that a call was given, by the names of the arguments."""
     bound = bound_arguments(call.cls, call.args or (), call.kwargs)
     return {name: value for name, _, _, value in bound if is_config(value)}
+
+
+def holds_modules(value: Any) -> bool:
+    """Whether an argument is a list or dict with a module in it."""
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return any(map(_is_module, members))
+
+
+def over_members(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A list or dict of what its members are changed to."""
+    if not isinstance(value, dict):
+        return type(value)(map(change, value))
+    kind = OrderedDict if isinstance(value, OrderedDict) else dict
+    return kind((key, change(item)) for key, item in value.items())

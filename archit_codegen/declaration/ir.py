@@ -75,7 +75,7 @@ class Member:
 class Structure:
     """A list, tuple, dict or plain object that holds something without a literal.
 
-    With ``code`` a call of that class with these keyword arguments makes an equal object.
+    With ``code`` a call of that class with these arguments makes an equal object: keywords, but for the name "".
     """
 
     kind: str

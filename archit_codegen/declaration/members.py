@@ -1,4 +1,4 @@
-"""Which declared members of a list its live members are. Pure."""
+"""The members of a list: which declared ones the live ones are, and how they are named. Pure."""
 
 from .changes import Added, Arranged, Change, Delta
 from .ir import Node
@@ -8,7 +8,7 @@ def member_order(delta: Delta) -> tuple[int | None, ...] | None:
     """Which declared member of a list each live one is; None where they stand in their places."""
     arranged = next((edit.order for edit in delta.edits if isinstance(edit, Arranged)), None)
     added = {edit.slot for edit in delta.edits if isinstance(edit, Added)}
-    if arranged is None and (delta.reference.kind != "container" or not added or not _is_list(delta.live)):
+    if arranged is None and (delta.reference.kind != "container" or not added or not is_list(delta.live)):
         return None
     kept = tuple(range(len(delta.reference.children))) if arranged is None else arranged
     names = [name for name, _ in delta.live.children]
@@ -18,7 +18,8 @@ def member_order(delta: Delta) -> tuple[int | None, ...] | None:
     return tuple([None if name in added else next(left) for name in names])
 
 
-def _is_list(node: Node) -> bool:
+def is_list(node: Node) -> bool:
+    """Whether the names of all members are their places."""
     return [name for name, _ in node.children] == [str(index) for index in range(len(node.children))]
 
 
@@ -28,3 +29,9 @@ def declared_member(delta: Delta, edit: Change, order: tuple[int | None, ...]) -
         return None
     index = order[int(edit.slot)]
     return None if index is None else delta.reference.children[index][1]
+
+
+def step(slot: str, owner: Node, indexed: bool) -> str:
+    """A slot in the path of a statement's target. ``indexed`` members have an index, which is their place: of those
+    that are named by other numbers it is another one."""
+    return f'_modules["{slot}"]' if slot.isdigit() and not (indexed and is_list(owner)) else slot

@@ -23,7 +23,7 @@ from .expressions import Scope, scope_of
 from .holding import without_held
 from .ir import ClassRef, Node, join
 from .looping import looped
-from .members import declared_member, member_order
+from .members import declared_member, member_order, step
 from .placing import Placement, place
 from .restoring import restoring, saved_once, saved_once_at_root, ties
 from .slotnames import check_path
@@ -100,7 +100,7 @@ def _collect(
         check_path(edit.path)
         if isinstance(edit, Frozen) or (isinstance(edit, CLASS_LEVEL) and delta.reference.kind != "container"):
             continue
-        here = join(relative, _step(edit.slot, delta.reference, state))
+        here = join(relative, step(edit.slot, delta.live, state.facts.indexed(delta.reference.cls)))
         if edit.path == path and not isinstance(edit, Inside):
             here = relative
         if order is None or isinstance(edit, Added):
@@ -133,11 +133,6 @@ def _collect(
             if inside and for_owner:
                 below = here + inside.path.removeprefix(edit.path)
                 _collect(for_owner, below, inside.path, placements, lifted, state)
-
-
-def _step(slot: str, owner: Node, state: State) -> str:
-    """A slot in the path of a statement's target: some modules have children named by numbers, and no index."""
-    return f'_modules["{slot}"]' if slot.isdigit() and not state.facts.indexed(owner.cls) else slot
 
 
 def _in_loops(delta: Delta, relative: str, placements: list[Placement], state: State) -> dict[str, Delta | None]:

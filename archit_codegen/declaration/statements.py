@@ -28,6 +28,7 @@ from .edits import COUNT, INDEX, ORIGINAL, Assign, HiddenBuffer, SourceEdit, Sta
 from .expressions import Scope, argument_text, call_text, field_text, learnt_text, shortened, value_text
 from .ir import Literal, TensorFact, Value
 from .membernames import path_text
+from .members import step
 from .placing import Placement, Sites
 
 ORDER: tuple[type[Change], ...] = (
@@ -141,7 +142,8 @@ def _module(placement: Placement, change: Replaced | Added, target: str, scope: 
 def _further(delta: Delta, relative: str, scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
     """Changes of a torch module after it was constructed."""
     for edit in delta.edits:
-        here = f"{relative}.{edit.slot}" if edit.path != scope.path else relative
+        slot = step(edit.slot, delta.live, delta.live.cls.name in {"ModuleList", "Sequential"})
+        here = f"{relative}.{slot}" if edit.path != scope.path else relative
         inner = Placement(here, edit, dict(delta.reference.children).get(edit.slot), None)
         yield from _edits(inner, replace(scope, path=edit.path), sites)
 

@@ -255,6 +255,11 @@ def kind_of(cls: type) -> str:
     return "native" if cls.__module__.partition(".")[0] == "torch" else "module"
 
 
+def is_indexed(cls: type) -> bool:
+    """Whether the children of a module that are named by numbers are had by an index."""
+    return hasattr(cls, "__getitem__") and not issubclass(cls, nn.ModuleDict)
+
+
 def default_dtype(modules: Sequence[NamedModule]) -> torch.dtype:
     """The most common floating dtype of the parameters: the dtype of the whole model."""
     slots = [module._parameters.values() for _, module in modules if module._parameters]

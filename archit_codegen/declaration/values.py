@@ -1,7 +1,8 @@
 """Live values as data: what an attribute or an argument holds, without the object itself."""
 
 import inspect
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from functools import lru_cache
@@ -150,9 +151,7 @@ class Values:
         if isinstance(value, list | tuple) and any(isinstance(item, nn.Module) for item in value):
             return Structure(_kind(value), tuple((str(i), self.argument(item)) for i, item in enumerate(value)))
         if isinstance(value, dict) and any(isinstance(item, nn.Module) for item in value.values()):
-            return Structure(
-                _kind(value), tuple((write_literal(key), self.argument(item)) for key, item in value.items())
-            )
+            return self._mapping(value, [self.argument(item) for item in value.values()])
         return self.of(value)
 
     def code(self, value: Any) -> CodeRef:
@@ -242,10 +241,7 @@ class Values:
             members = sorted(value, key=_description) if isinstance(value, set | frozenset) else value
             return Structure(kind, tuple((str(i), self.of(item, depth + 1)) for i, item in enumerate(members)))
         if isinstance(value, Mapping):
-            plain = all(is_writable(key) for key in value)
-            keys = [write_literal(key) if plain else _description(key) for key in value]
-            members = [self.of(item, depth + 1) for item in value.values()]
-            return Structure(kind if plain else f"{kind} of such keys", tuple(zip(keys, members, strict=True)))
+            return self._mapping(value, [self.of(item, depth + 1) for item in value.values()])
         if is_dataclass(value):
             given = _keyword_arguments(value)
             names = [f.name for f in fields(value)] if given is None else given
@@ -259,6 +255,16 @@ class Values:
             return Structure(kind, tuple((name, self.of(item, depth + 1)) for name, item in sorted(state.items())))
         plain = getattr(type(value), "__repr__", None) is object.__repr__
         return Opaque(f"a {kind}" if plain else f"{kind} {_description(value)}")
+
+    def _mapping(self, value: Mapping[Any, Any], members: Sequence[Value]) -> Structure:
+        kind, plain = _kind(value), all(is_writable(key) for key in value)
+        keys = [write_literal(key) if plain else _description(key) for key in value]
+        shown = Structure(kind if plain else f"{kind} of such keys", tuple(zip(keys, members, strict=True)))
+        if type(value) is not OrderedDict or not plain:
+            return shown
+        named = all(type(key) is str and is_plain_identifier(key) for key in value)
+        items = tuple(zip(value, members, strict=True)) if named else (("", replace(shown, kind="dict")),)
+        return Structure(kind, items, self.code(OrderedDict))
 
 
 def _kind(value: Any) -> str:

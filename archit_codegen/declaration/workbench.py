@@ -13,7 +13,7 @@ from .buffers import buffer_text, check_values
 from .building import parameters_uninitialised, tied
 from .distance import alike, distance
 from .faces import Forms
-from .inference import Candidate, candidates, over_declared
+from .inference import Candidate, candidates, holds_modules, over_declared, over_members
 from .ir import ClassRef, CodeRef, Construction, Literal, Node, Parametrization
 from .literal import write_literal
 from .liveconfig import config_strings, copied_config
@@ -102,7 +102,7 @@ class Workbench:
                 )
             if best is None or score < best[0]:
                 best = (score, construction, node)
-            if score == 0 or (candidate.certain and live.kind != "native"):
+            if score == 0 or candidate.certain:
                 break
         if best is None:
             raise UnknownArguments(path, type(module).__name__, tuple(failures[:1]) or _required(module))
@@ -162,10 +162,8 @@ class Workbench:
         def exchange(value: Any) -> Any:
             if isinstance(value, nn.Module):
                 return self._exchange_module(value, module, reference, path, nested)
-            if isinstance(value, list | tuple) and any(isinstance(item, nn.Module) for item in value):
-                return type(value)(map(exchange, value))
-            if isinstance(value, dict) and any(isinstance(item, nn.Module) for item in value.values()):
-                return {key: exchange(item) for key, item in value.items()}
+            if holds_modules(value):
+                return over_members(value, exchange)
             at = self.live_config_paths.get(id(value))
             return value if at is None else self.config_at(at)
 
