@@ -9,6 +9,7 @@ import torch
 import transformers as tf
 from safetensors import safe_open
 from torch import nn
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 import archit_codegen as archit
 from tests.judge import first_paths, walk
@@ -225,3 +226,38 @@ def test_a_copy_of_a_layer_shares_within_itself() -> None:
     assert package.classes == ("StackWithX",)
     built = getattr(package.load(), package.root_class)()
     assert first_paths(walk(built)) == first_paths(walk(live))
+
+
+PARTS = [(0, 1, "self.layers[0].self_attn = self.layers[1].self_attn")]
+PARTS += [(1, 0, "self.layers[1].self_attn = self.layers[0].self_attn")]
+PARTS += [(0, 2, "self.layers[0].self_attn = self.layers[2].self_attn")]
+
+
+@pytest.mark.parametrize(("to", "other", "line"), PARTS)
+def test_a_part_of_another_layer_that_knows_its_place(to: int, other: int, line: str) -> None:
+    live = llama()
+    live.model.layers[to].self_attn = live.model.layers[other].self_attn
+    check(live, line, "LlamaDecoderLayer(config, layer_idx) for layer_idx in range(config.num_hidden_layers)")
+
+
+def test_one_attention_in_all_layers() -> None:
+    live = llama()
+    for layer in live.model.layers:
+        layer.self_attn = live.model.layers[2].self_attn
+    check(live, "self.layers[0].self_attn = self.layers[2].self_attn")
+
+
+def test_a_shared_part_is_changed_where_it_was_declared() -> None:
+    live = llama()
+    live.model.layers[0].self_attn = live.model.layers[1].self_attn
+    live.model.layers[1].self_attn.o_proj = nn.Sequential(nn.Linear(8, 8), nn.Tanh())
+    text = check(live, "self.layers[0].self_attn = self.layers[1].self_attn")
+    assert "layer_idx=1" not in text
+
+
+def test_a_layer_more_with_a_part_of_another() -> None:
+    live = llama()
+    layer = LlamaDecoderLayer(live.config, 3)
+    layer.self_attn = live.model.layers[1].self_attn
+    live.model.layers.append(layer)
+    check(live, "self.layers[3].self_attn = self.layers[1].self_attn")

@@ -27,8 +27,9 @@ from .changes import (
 )
 from .distance import align, distance
 from .ir import ConfigCopy, ConfigRef, Construction, Literal, Node, Parametrization, Value, join
+from .members import is_list
 from .slotnames import check_new_names
-from .standing import Standing
+from .standing import Standing, nearest_first
 from .tensordiff import tensor_changes, whole_dtype
 from .ties import needed_ties, second_paths, sharing, untied
 from .training import training_changes
@@ -271,8 +272,7 @@ def _new(live: Node, path: str, seen: _Seen, siblings: Sequence[Node] = ()) -> C
 
 
 def _is_list(node: Node) -> bool:
-    names = [name for name, _ in node.children]
-    return node.cls.name in {"ModuleList", "Sequential"} and names == [str(index) for index in range(len(names))]
+    return node.cls.name in {"ModuleList", "Sequential"} and is_list(node)
 
 
 def _members(reference: Node, live: Node, path: str, seen: _Seen, above: str | None) -> Iterator[Change]:
@@ -290,8 +290,8 @@ def _members(reference: Node, live: Node, path: str, seen: _Seen, above: str | N
     shared = len({member.key for member in members}) < len(members)
     if kept != list(range(len(declared))):
         yield Arranged(path, tuple(kept), len(declared), shared, reference.cls.name)
-    for index, (match, member) in enumerate(zip(matches, members, strict=True)):
-        here = join(path, str(index))
+    for index in nearest_first(declared, matches, members) if live.key in seen.sharing else range(len(members)):
+        here, match, member = join(path, str(index)), matches[index], members[index]
         if match is None:
             yield _new(member, here, seen, declared)
         elif member.key not in seen.first or not shared:

@@ -46,7 +46,7 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
     first_at = {node.key: index for index, node in reversed(list(enumerate(live)))}
     keys, classes = [node.key for node in live], {member.cls for member in declared}
     live = [_held(node, classes) for node in live]
-    exact = _one_by_one(declared, live, list(_telling(declared, ())))
+    exact = _apart(_one_by_one(declared, live, list(_telling(declared, ()))), live, len(declared))
     matched = exact if all(_settled(m, node, declared) for m, node in zip(exact, live, strict=True)) else None
     result = _fill(matched, len(declared)) if matched else _in_order(declared, live)
     return [result[first_at[key]] for key in keys]
@@ -54,14 +54,15 @@ def align(declared: Sequence[Node], live: Sequence[Node]) -> list[int | None]:
 
 def _held(node: Node, classes: Collection[ClassRef]) -> Node:
     """The first module of these classes that one holds, itself included; itself where it holds none."""
-    return next((part for part in _parts(node) if part.cls in classes), node)
+    return next((part for part in parts(node) if part.cls in classes), node)
 
 
-def _parts(node: Node) -> Iterator[Node]:
+def parts(node: Node) -> Iterator[Node]:
+    """A module and all below it, as often as they stand there."""
     yield node
     for _, child in node.children:
         if child is not None:
-            yield from _parts(child)
+            yield from parts(child)
 
 
 def _settled(match: int | None, node: Node, declared: Sequence[Node]) -> bool:
@@ -97,6 +98,22 @@ def _one_by_one(declared: Sequence[Node], live: Sequence[Node], telling: Sequenc
         last = last if match is None else match
         found.append(match)
     return found
+
+
+def _apart(matched: list[int | None], live: Sequence[Node], size: int) -> list[int | None]:
+    """Of members that have a module in common one alone is known by it; the others stand in their places, if those are
+    free."""
+    result = list(matched)
+    for place, (match, node) in enumerate(zip(matched, live, strict=True)):
+        alike = [other for other, found in enumerate(matched) if match is not None and found == match]
+        known = match if match in alike else place if not alike else alike[0]
+        if node.key != live[known].key and any(_in_common(node, live[other]) for other in alike if other != place):
+            result[place] = place if len(live) == size and place not in matched else None
+    return result
+
+
+def _in_common(one: Node, other: Node) -> bool:
+    return not {part.key for part in parts(one)}.isdisjoint(part.key for part in parts(other))
 
 
 def _fill(matched: list[int | None], size: int) -> list[int | None]:

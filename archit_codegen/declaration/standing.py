@@ -1,7 +1,9 @@
 """Declared modules that stand in several slots, and the live module that each of them stands for. Pure."""
 
 from collections import Counter
+from collections.abc import Container, Sequence
 
+from .distance import distance, parts
 from .ir import Node
 
 
@@ -47,3 +49,20 @@ def _slots(root: Node) -> Counter[int]:
                 if found[child.key] == 1:
                     pending.append(child)
     return found
+
+
+def nearest_first(declared: Sequence[Node], matches: Sequence[int | None], members: Sequence[Node]) -> list[int]:
+    """An order of the members of a list, each of which stands for the declared one that it matches, in which a module
+    that several hold is met first where it is nearest to what was declared."""
+    holders = Counter(key for member in members for key in {part.key for part in parts(member)})
+    common = {key for key, number in holders.items() if number > 1}
+    stood = [None if match is None else declared[match] for match in matches]
+    return sorted(range(len(members)), key=lambda index: _away(stood[index], members[index], common))
+
+
+def _away(declared: Node | None, live: Node, common: Container[int]) -> int:
+    """How far the modules that are held in common are from what was declared in this member."""
+    if live.key in common:
+        return 1 if declared is None else distance(declared, live)
+    before = {} if declared is None else dict(declared.children)
+    return sum(_away(before.get(name), child, common) for name, child in live.children if child is not None)
