@@ -1,4 +1,6 @@
-"""Buffers that no checkpoint carries, and parts of a model in another dtype."""
+"""Buffers that no checkpoint carries, parts of a model in another dtype, lists of parameters."""
+
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -7,7 +9,13 @@ from torch import nn
 import archit_codegen as archit
 from archit_codegen.declaration import buffers
 from archit_codegen.declaration.tensortext import tensor_text
-from tests.small import bert, check, llama
+from tests.small import bert, check, llama, refusal
+
+
+class Scales(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.each = nn.ParameterList([nn.Parameter(torch.zeros(3)) for _ in range(2)])
 
 
 def test_a_hidden_buffer_with_values() -> None:
@@ -117,3 +125,42 @@ def test_nothing_is_built_to_compare_a_buffer_that_is_not_declared(monkeypatch: 
         live.tie_weights()
     package = archit.compile_model(live, name="tiny_x", suffix="WithX")
     assert "torch.zeros(3)" in package.files["tiny_x/modeling_tiny_x.py"]
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "unrecorded"])
+def test_a_list_of_parameters(recorded: bool) -> None:
+    live = llama()
+    with archit.record() if recorded else nullcontext():
+        live.model.layers[0].scales = nn.ParameterList(nn.Parameter(torch.ones(size)) for size in (5, 7))
+    check(
+        live,
+        "self.scales = nn.ParameterList()",
+        "self.scales.append(nn.Parameter(torch.zeros(5)))",
+        "self.scales.append(nn.Parameter(torch.zeros(7)))",
+    )
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "unrecorded"])
+def test_a_dict_of_parameters(recorded: bool) -> None:
+    live = llama()
+    with archit.record() if recorded else nullcontext():
+        live.model.layers[0].scales = nn.ParameterDict({"one": nn.Parameter(torch.ones(5))})
+    check(live, "self.scales = nn.ParameterDict()", "self.scales.one = nn.Parameter(torch.zeros(5))")
+
+
+def test_a_declared_list_of_parameters() -> None:
+    live = llama()
+    live.model.layers[0].scales = Scales()
+    live.model.layers[0].scales.each[0] = nn.Parameter(torch.zeros(6))
+    live.model.layers[0].scales.each.append(nn.Parameter(torch.zeros(4)))
+    check(live, "self.each[0] = nn.Parameter(torch.zeros(6))", "self.each.append(nn.Parameter(torch.zeros(4)))")
+
+
+def test_no_list_of_parameters() -> None:
+    says = "a ParameterList became shorter, or it holds something that is no parameter"
+    live = llama()
+    live.model.layers[0].scales = nn.ParameterList([nn.Parameter(torch.ones(5)), 3])
+    refusal(live, "model.layers.0.scales", says)
+    live.model.layers[0].scales = Scales()
+    live.model.layers[0].scales.each = live.model.layers[0].scales.each[:1]
+    refusal(live, "model.layers.0.scales.each", says)

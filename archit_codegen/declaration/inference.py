@@ -17,6 +17,7 @@ from .record import Call
 from .signature import bound_arguments, constructor_parameters
 
 Original = tuple[ClassRef, Call | None]
+OF_TENSORS = (nn.ParameterList, nn.ParameterDict)  # made empty: the tensors that they were given have no expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def candidates(
     native = plain_class(module).__init__.__module__.startswith("torch.")
     if declared is not None and original is not None and original[1] is not None and not native:
         yield from _adjusted(module, declared, original[1])
-    if call is not None and call.args is not None and call.cls is plain_class(module):
+    if call is not None and call.args is not None and call.cls is plain_class(module) not in OF_TENSORS:
         args, kwargs = _held_by(module, call)
         yield Candidate(args, kwargs, not (call.copied or native), texts=call.texts)
         if not (call.copied or native):

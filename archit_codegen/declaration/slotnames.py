@@ -20,10 +20,27 @@ def check_path(path: str) -> None:
 
 def check_new_names(reference: Node, live: Node, path: str) -> None:
     """The same for slots that the declared module does not have: here a dot in a name is still part of it."""
+    if is_parameter_list(live):
+        _check_parameters(reference, live, path)
     for name in sorted({*_names(live)}.difference(_names(reference))):
-        index = live.kind == "container" and _is_index(name)
+        index = (live.kind == "container" or is_parameter_list(live)) and _is_index(name)
         if not (is_plain_identifier(name) or index):
             raise UnsupportedChange(ascii(join(path, name)), f"the name {name!a} cannot stand in source", REMEDY)
+
+
+def is_parameter_list(node: Node) -> bool:
+    return node.kind == "native" and node.cls.name == "ParameterList"
+
+
+def _check_parameters(reference: Node, live: Node, path: str) -> None:
+    """A list of parameters is appended to, and never becomes shorter."""
+    names = [name for name in _names(live) if name.isdigit()]
+    if sorted(names) != sorted(map(str, range(len(live.parameters)))) or len(names) < len(reference.parameters):
+        raise UnsupportedChange(
+            path,
+            "a ParameterList became shorter, or it holds something that is no parameter",
+            "Put the parameters into attributes of the module, each under a name of its own.",
+        )
 
 
 def _names(node: Node) -> Iterator[str]:

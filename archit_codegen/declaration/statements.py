@@ -35,6 +35,7 @@ ORDER: tuple[type[Change], ...] = (
     *(Arranged, Removed, SetToNone, Inside, Replaced, Added, Shared, Parametrized),
     *(TensorChanged, Cast, AttributeChanged),
 )
+INDEXED = frozenset({"ModuleList", "Sequential", "ParameterList"})
 
 
 def statements(placements: Sequence[Placement], scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
@@ -142,7 +143,7 @@ def _module(placement: Placement, change: Replaced | Added, target: str, scope: 
 def _further(delta: Delta, relative: str, scope: Scope, sites: Sites) -> Iterator[SourceEdit]:
     """Changes of a torch module after it was constructed."""
     for edit in delta.edits:
-        slot = step(edit.slot, delta.live, delta.live.cls.name in {"ModuleList", "Sequential"})
+        slot = step(edit.slot, delta.live, delta.live.cls.name in INDEXED)
         here = f"{relative}.{slot}" if edit.path != scope.path else relative
         inner = Placement(here, edit, dict(delta.reference.children).get(edit.slot), None)
         yield from _edits(inner, replace(scope, path=edit.path), sites)
@@ -211,7 +212,10 @@ def _tensor(relative: str, change: TensorChanged, scope: Scope) -> Iterator[Sour
     if change.what == "buffer":
         yield _buffer(relative, change, fact, filled)
     else:
-        yield _set(relative, f"nn.Parameter({filled}{'' if fact.requires_grad else ', requires_grad=False'})")
+        text = f"nn.Parameter({filled}{'' if fact.requires_grad else ', requires_grad=False'})"
+        owner, _, name = relative.rpartition(".")
+        appended = name.isdigit() and change.declared is None
+        yield Statement(f"{target_text(owner)}.append({text})") if appended else _set(relative, text)
 
 
 def _shape(fact: TensorFact, change: TensorChanged, scope: Scope) -> str:

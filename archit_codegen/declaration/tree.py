@@ -194,8 +194,9 @@ class Reader:
     def _plain(self, module: nn.Module) -> tuple[list[tuple[str, CodeRef]], list[tuple[str, Value]]]:
         methods: list[tuple[str, CodeRef]] = []
         attributes: list[tuple[str, Value]] = []
+        counted = isinstance(module, nn.ParameterList) and len(module) == len(module._parameters)
         for name, value in vars(module).items():
-            if name in NO_DECLARATION:
+            if name in NO_DECLARATION or (counted and name == "_size"):  # which is told by the parameters
                 continue
             declared = callable(value) and callable(getattr(type(module), name, None))
             if declared or getattr(value, "__self__", None) is module:
