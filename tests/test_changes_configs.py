@@ -1,5 +1,6 @@
 """Modules built from configs, and from plain objects, that the model never had."""
 
+import copy
 from argparse import Namespace
 from types import SimpleNamespace
 from typing import Any
@@ -111,3 +112,19 @@ def test_a_copy_of_the_model_s_config_is_still_one() -> None:
     config.intermediate_size, config._attn_implementation = 20, live.config._attn_implementation
     live.model.layers[1].mlp = LlamaMLP(config)
     check(live, "self.mlp = LlamaMLP(config_with(config, intermediate_size=20))")
+
+
+def test_a_copy_with_a_new_field() -> None:
+    live = llama()
+    config = copy.deepcopy(live.config)
+    config.custom = 4
+    live.model.layers[0].mlp = LlamaMLP(config)
+    check(live, "self.mlp = LlamaMLP(config_with(config, custom=4))")
+
+
+def test_a_copy_with_another_attention() -> None:
+    live = llama()
+    config = copy.deepcopy(live.config)
+    config._attn_implementation = "eager"
+    live.model.layers[0].self_attn.config = config
+    check(live, 'LlamaAttention(config=config_with(config, _attn_implementation="eager"), layer_idx=layer_idx)')

@@ -38,6 +38,7 @@ from .wrapping import as_written, wrapper_layers
 DEPTH = 5
 FREE = "free:"  # before the digest of a function that is called without the module it stands on
 TIES = "tie_word_embeddings"
+ATTENTION = "_attn_implementation"  # in no dict of a config, but part of what its modules do
 
 
 def class_ref(cls: type) -> ClassRef:
@@ -69,15 +70,20 @@ def _config_text(config: Any, ties: bool) -> str:
 
 
 def _attention(config: Any) -> object:
-    return getattr(config, "_attn_implementation", None)
+    return getattr(config, ATTENTION, None)
 
 
 def _changed_fields(config: Any, original: Any, ties: bool) -> list[str] | None:
-    """The fields that make one config of the other; None where attributes alone do not."""
+    """The fields that make one config of the other; None where attributes alone do not. A config that went through no
+    model has no attention implementation yet, and a copy of the model's has."""
     now, before = _state(config, ties), _state(original, ties)
     changed = sorted(name for name in now | before if repr(now.get(name)) != repr(before.get(name)))
-    plain = type(config) is type(original) and now.keys() == before.keys()
-    return changed if plain and all(name in vars(config) and is_plain_identifier(name) for name in changed) else None
+    plain = type(config) is type(original) and now.keys() >= before.keys()
+    if not plain or not all(name in vars(config) and is_plain_identifier(name) for name in changed):
+        return None
+    if _attention(config) == _attention(original):
+        return changed
+    return None if _attention(config) is None else [ATTENTION, *changed]
 
 
 def _keyword_arguments(value: Any) -> list[str] | None:
@@ -199,11 +205,9 @@ class Values:
     def _equal_config(self, config: Any, ties: bool) -> Value:
         """A deep copy of a config that says the same is as good as the config."""
         text = _config_text(config, ties)
-        known = ((path, self.objects[key]) for key, path in self.configs.items() if key in self.objects)
-        # One that went through no model has no attention implementation yet, and a copy of the model's has.
-        originals = [(path, original) for path, original in known if _attention(original) == _attention(config)]
+        originals = [(path, self.objects[key]) for key, path in self.configs.items() if key in self.objects]
         for path, original in originals:
-            if _config_text(original, ties) == text:
+            if _config_text(original, ties) == text and _attention(original) == _attention(config):
                 return ConfigRef(path)
         described = Opaque(_config_text(config, ties=False))
         return self._config_copy(config, originals, ties) or self._config_call(config, ties) or described
