@@ -17,6 +17,13 @@ class Stack(nn.Sequential):
     """Takes what `nn.Sequential` takes."""
 
 
+class Numbered(nn.Sequential):
+    """Names its members itself."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(OrderedDict((f"layer{index}", layer) for index, layer in enumerate(layers)))
+
+
 def recording(recorded: bool):
     return archit.record() if recorded else nullcontext()
 
@@ -56,6 +63,10 @@ def of_a_subclass() -> nn.Module:
     return made
 
 
+def of_a_class_that_names() -> nn.Module:
+    return Numbered(nn.Linear(8, 4), nn.Linear(4, 8))
+
+
 def shared() -> nn.Module:
     linear = nn.Linear(8, 8)
     return nn.Sequential(OrderedDict(fc1=linear, act=nn.ReLU(), fc2=linear))
@@ -76,6 +87,7 @@ CASES: list[tuple[Callable[[], nn.Module], list[str]]] = [
     (numbered_anew, ["self.mlp = nn.Sequential(nn.ReLU())"]),
     (without_the_first, [f'self.mlp = nn.Sequential(OrderedDict({{"1": {FC1}, "2": {FC2}}}))']),
     (of_a_subclass, ["self.mlp = Stack(OrderedDict(fc=nn.Linear(8, 8), act=nn.ReLU()))"]),
+    (of_a_class_that_names, [f"self.mlp = Numbered({FC1}, {FC2})"]),
     (shared, ["self.mlp.fc2 = self.mlp.fc1"]),
 ]
 
@@ -87,7 +99,7 @@ def test_named_members(make: Callable[[], nn.Module], lines: list[str], recorded
     with recording(recorded):
         live.model.layers[0].mlp = make()
     text = check(live, *lines)
-    assert text.count("from collections import OrderedDict") == ("OrderedDict(" in text)
+    assert text.count("from collections import OrderedDict") == ("OrderedDict(" in text)  # once, where it is used
 
 
 def test_the_sizes_follow_the_config() -> None:

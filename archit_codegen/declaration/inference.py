@@ -4,7 +4,7 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count, takewhile
+from itertools import count, product, takewhile
 from typing import Any
 
 import torch
@@ -62,9 +62,9 @@ def candidates(
         yield Candidate(args, kwargs, not (call.copied or native), texts=call.texts)
         if not (call.copied or native):
             return  # copies, and what torch itself constructs, may have been given other attributes since
-    for prefer_original in (True, False):
+    for prefer_original, named in product((True, False), _namings(module)):
         try:
-            yield _inferred(module, original, live_config, prefer_original)
+            yield _inferred(module, original, live_config, prefer_original, named)
         except _Missing:
             continue
     own = None if original is None else original[1]
@@ -138,14 +138,16 @@ def _names_for(module: nn.Module) -> Mapping[str, Any]:
     return {"torch": torch, "nn": nn, **getattr(initialise, "__globals__", {}), cls.__name__: cls}
 
 
-def _inferred(module: nn.Module, original: Original | None, config: Any, prefer_original: bool) -> Candidate:
+def _inferred(
+    module: nn.Module, original: Original | None, config: Any, prefer_original: bool, named: bool
+) -> Candidate:
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     texts: dict[int | str, str] = {}
     given = _original_arguments(original)
     for parameter in constructor_parameters(type(module)):
         if parameter.kind is parameter.VAR_POSITIONAL:
-            args.extend(_starred(module))
+            args.extend(_starred(module, named))
         elif parameter.kind is parameter.VAR_KEYWORD:
             continue
         else:
@@ -180,12 +182,16 @@ def _members(module: nn.Module) -> list[Any]:
     return [module._modules[name] for name, _ in names]
 
 
-def _starred(module: nn.Module) -> list[Any]:
-    """The members, by name where these are not their places; `nn.Module` itself takes none."""
+def _namings(module: nn.Module) -> tuple[bool, ...]:
+    """Whether to try the members by name: a constructor of the user's own may be what gave them other names."""
+    named = isinstance(module, nn.Sequential) and len(_members(module)) < len(module._modules)
+    return (True, False) if named else (False,)
+
+
+def _starred(module: nn.Module, named: bool) -> list[Any]:
+    """The members, each an argument or all by name; `nn.Module` itself takes none."""
     if type(module).__init__ is nn.Module.__init__:
         return []
-    members = _members(module)
-    named = isinstance(module, nn.Sequential) and len(members) < len(module._modules)
     return [OrderedDict(module._modules)] if named else list(module._modules.values())
 
 
