@@ -141,6 +141,7 @@ def test_function_of_the_attention_of_the_config(monkeypatch: pytest.MonkeyPatch
         ("apply_rotary_pos_emb", functools.partial(modeling_llama.apply_rotary_pos_emb, unsqueeze_dim=1)),
         ("ALL_ATTENTION_FUNCTIONS", dict(modeling_llama.ALL_ATTENTION_FUNCTIONS)),
         ("ACT2FN", {"silu": nn.Tanh()}),
+        ("apply_rotary_pos_emb", llama().forward),
         ("create_causal_mask", types.SimpleNamespace(__call__=mask_of_the_user)),
     ],
 )

@@ -72,4 +72,4 @@ def _is_defined(name: str, value: object, scope: Mapping[str, object]) -> bool:
     if isinstance(value, type):
         return value.__module__ == scope.get("__name__") and value.__qualname__ == name
     own = [written.__code__.co_qualname for written in written_functions(value) if written.__globals__ is scope]
-    return any(qualname == name or "." in qualname for qualname in own)  # a decorator may have wrapped it
+    return any(qualname == name or "<locals>" in qualname for qualname in own)  # a decorator may have wrapped it
