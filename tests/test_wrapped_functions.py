@@ -83,6 +83,22 @@ def test_a_wrapper_of_a_library_is_refused() -> None:
         archit.compile_model(live, name="tiny_x", suffix="X")
 
 
+class Applied(nn.Module):
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def test_a_wrapper_that_is_held_as_a_value_is_refused() -> None:
+    live = llama().to("meta")
+    live.model.layers[1].mlp.act_fn = Applied(scaled)
+    with pytest.raises(UnsupportedChange, match="it is held as a value, and closes over"):
+        archit.compile_model(live, name="tiny_x", suffix="X")
+
+
 def through_a_module(self, x):
     return user_modules.FACTOR * user_modules.tripled(self.down_proj(self.up_proj(x)))
 

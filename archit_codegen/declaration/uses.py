@@ -40,6 +40,12 @@ class UsedNames:
     def name_of(self, code: CodeRef) -> str:
         """The expression that gives the object in the emitted modelling file."""
         value = self._objects[code.key]
+        if self._copy and is_user_code(value) and getattr(value, "__closure__", None):
+            raise UnsupportedChange(
+                code.qualname,
+                "it is held as a value, and closes over what a copy of it would have to be given",
+                "Define it at the top of a module, or as a class that keeps what it needs as attributes.",
+            )
         if self._copy and is_user_code(value):
             return self.user.names[value]
         name = getattr(value, "__name__", code.qualname)
