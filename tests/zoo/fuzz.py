@@ -29,7 +29,7 @@ HEAD = """# Random surgery
 
 Sequences of 1 to 12 random modifications at random places of random small models, compiled and judged after each. A
 sequence ends early at a refusal. Run again with `make fuzz N=... SEED=...`. A row stays as it was measured: what went
-wrong or crashed in it, once and again while it was shrunk, is mended.
+wrong or crashed in it, once and again while it was shrunk, is mended (in 204 it was the judge that was wrong).
 
 | seed | sequences | modifications | rebuilt | outputs compared | saved unlike native | refused | crashes | wrong |
 |--:|--:|--:|--:|--:|--:|--:|--:|--:|
