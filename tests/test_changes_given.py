@@ -37,7 +37,7 @@ def test_one_of_them_changed_inside() -> None:
         block.feed_forward.down_proj = Gate(block.feed_forward.down_proj)
     check(
         live,
-        "ZambaAttentionDecoderLayerWithX2(config) if layer_id == 1 else ZambaAttentionDecoderLayerWithX(config)",
+        "ZambaAttentionDecoderLayerWithX(config) if layer_id == 3 else ZambaAttentionDecoderLayer(config)",
         'self._tied_weights_keys = {"layers.3.shared_transf.self_attn.q_proj.weight"',
     )
 

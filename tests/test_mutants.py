@@ -4,7 +4,6 @@ import ast
 from pathlib import Path
 
 import pytest
-import transformers as tf
 from torch import nn
 
 from archit_codegen.declaration import compiler
@@ -17,7 +16,6 @@ from tests import small
 from tests.mutants.cases import CASES, case
 from tests.mutants.operators import mutations
 from tests.mutants.plant import differs, mutants, refusal
-from tests.test_wrapped_paths import Scaled
 
 SAMPLE = ("bert_adapter_last_layer", "llama_norm_eps", "own_root", "patched", "user_code", "vendored")
 DOC = Path(__file__).parent.parent / "docs" / "mutants.md"
@@ -96,21 +94,6 @@ def test_a_subclass_says_what_the_full_class_says_and_no_more(before: str, after
     assert text != emitted.files[path], emitted.files[path]
     with pytest.raises(ValidationFailed, match=r"modular_tiny_modular\.py"):
         check_files({**emitted.files, path: text}, emitted.draft)
-
-
-def test_what_tests_for_a_class_in_full_is_not_inherited() -> None:
-    """A layer of experts stands in full: it is no subclass, so that tests for the declared one do not hold for it."""
-    config = tf.MixtralConfig(**small.TEXT, num_key_value_heads=1, num_local_experts=2)
-    live, path = small.small(tf.MixtralForCausalLM, config), "tiny_modular/modular_tiny_modular.py"
-    live.model.layers[1] = Scaled(live.model.layers[1])
-    bench, delta = compiler.opened(live, None)
-    emitted, _ = compiler._validated(bench, delta, Options("tiny_modular", "X", vendor="modular"), None)
-    text = emitted.files[path]
-    start = text.index("    @torch.no_grad()\n    def _init_weights(")
-    assert "if isinstance(module, MixtralExpertsX):" in text[start:]
-    without = text[:start] + text[text.index("\n\n\n", start) :]
-    with pytest.raises(ValidationFailed, match=r"modular_tiny_modular\.py.*what the full class says"):
-        check_files({**emitted.files, path: without}, emitted.draft)
 
 
 @pytest.mark.parametrize("classes", ["LlamaMLP", "LlamaMLPX", "[LlamaDecoderLayerX, LlamaMLPX]"])

@@ -247,15 +247,14 @@ class Emitter:
         return bindings.bind(text, scope, source.file, given)
 
     def _modular(self, ordered: Sequence[Variant], texts: Sequence[str], bindings: Bindings) -> Iterator[str]:
-        """The variants as small subclasses; classes whose text has to stand in the file, and the user's, in full."""
+        """The variants as small subclasses, those of the user's classes in full."""
         small = {v for v in ordered if v.origin.module.startswith("transformers.")}
         origins = {variant.name: variant.origin.name for variant in ordered if variant in small}
-        full = [variant.name for variant in ordered if variant not in small]
         for variant, text in zip(ordered, texts, strict=True):
             if variant in small:
                 source = self._source(variant)
                 scope = module_scope(self.bench.objects[variant.code.key])
-                yield bindings.bind(subclass(source.dedented, text, origins, full), scope, source.file, GIVEN)
+                yield bindings.bind(subclass(source.dedented, text, origins), scope, source.file, GIVEN)
             else:
                 yield text
 

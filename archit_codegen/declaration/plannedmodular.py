@@ -27,7 +27,7 @@ def check_modular(modular: EmittedFile, modeling: EmittedFile, draft: Draft) -> 
     _check_names(modular, modeling, draft)
     for name in others:
         _demand(modular, modular.definitions[name], _same(modular.definitions[name], modeling.definitions[name]))
-    # A class of the user's, and one whose text is searched, stand in full.
+    # A class of the user's stands in full.
     full = {name for name in classes if _same(modular.definitions[name], modeling.definitions[name])}
     for each in draft.classes:
         statement, whole = modular.definitions[each.variant.name], modeling.definitions[each.variant.name]

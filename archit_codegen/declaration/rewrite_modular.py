@@ -1,11 +1,9 @@
 """Variants as small subclasses of what they were made from, in the style of transformers' modular files."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import libcst as cst
-
-from ..errors import UnsupportedChange
 
 INIT, POST_INIT, SUPER_INIT = "__init__", "self.post_init()", "super().__init__("
 RECORDED = "_can_record_outputs"  # a subclass is recorded where its base is
@@ -13,15 +11,11 @@ DOCUMENTED = "@auto_docstring"
 PASS = cst.parse_statement("pass")
 
 
-def subclass(original: str, new: str, origins: Mapping[str, str], full: Collection[str] = ()) -> str:
+def subclass(original: str, new: str, origins: Mapping[str, str]) -> str:
     """A subclass of the class of ``original`` that is the class of ``new``.
 
     ``origins`` are the declared names of the variants that are subclasses, by their new ones: a test for a declared
-    class holds for its subclasses, so that text which differs by that alone is inherited. It does not hold for those
-    that stand in ``full``.
-
-    Raises:
-        UnsupportedChange: outputs of both kinds are recorded together.
+    class holds for its subclasses, so that text which differs by that alone is inherited.
     """
     (old,), (changed,) = (_classes(text) for text in (original, new))
     known = {_key(item, origins) for item in old.body.body}
@@ -30,11 +24,11 @@ def subclass(original: str, new: str, origins: Mapping[str, str], full: Collecti
         if isinstance(item, cst.FunctionDef) and item.name.value == INIT:
             initialiser = _initialiser(_method(old, INIT), item)
             items += [] if initialiser is None else [initialiser]
-        elif not _inherited(item, known, origins, full):
+        elif not _inherited(item, known, origins):
             items.append(_without_super(item, old))
     removed = {_name(item) for item in old.body.body} - {_name(item) for item in changed.body.body} - {None}
     assert not removed, removed
-    bases = [base for argument in changed.bases if (base := _code(argument.value)) in {*origins, *full}]
+    bases = [base for argument in changed.bases if (base := _code(argument.value)) in origins]
     arguments = [cst.Arg(cst.Name(base)) for base in (*bases, old.name.value)]
     items = [items[0].with_changes(leading_lines=_comments(items[0])), *items[1:]] if items else [PASS]
     body = changed.body.with_changes(body=items)
@@ -42,20 +36,10 @@ def subclass(original: str, new: str, origins: Mapping[str, str], full: Collecti
     return _code(changed.with_changes(bases=arguments, body=body, decorators=decorators, leading_lines=[]))
 
 
-def _inherited(item: cst.CSTNode, known: set[str], origins: Mapping[str, str], full: Collection[str]) -> bool:
+def _inherited(item: cst.CSTNode, known: set[str], origins: Mapping[str, str]) -> bool:
     """Whether a subclass does without a statement of the class body."""
-    same = _key(item, origins) in known and not _names_itself(item, (*origins, *full))
-    recorded = _assigns(item, RECORDED)
-    if not (recorded and _names(item, full)):
-        return same or recorded or _is_docstring(item)
-    if _names(item, origins):
-        reason = "the modular file would record classes that it has in full beside subclasses of declared ones"
-        raise UnsupportedChange(RECORDED, reason, 'Use `vendor="changed"`.')
-    return False
-
-
-def _names(item: cst.CSTNode, names: Iterable[str]) -> bool:
-    return any(re.search(rf"(?<!\w){name}(?!\w)", _plain(item)) for name in names)
+    same = _key(item, origins) in known and not _names_itself(item, origins)
+    return same or _assigns(item, RECORDED) or _is_docstring(item)
 
 
 def _classes(text: str) -> list[cst.ClassDef]:

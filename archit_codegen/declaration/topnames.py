@@ -71,5 +71,7 @@ def _is_defined(name: str, value: object, scope: Mapping[str, object]) -> bool:
     """Whether a value is what a class or function statement of the file made."""
     if isinstance(value, type):
         return value.__module__ == scope.get("__name__") and value.__qualname__ == name
-    own = [written.__code__.co_qualname for written in written_functions(value) if written.__globals__ is scope]
-    return any(qualname == name or "<locals>" in qualname for qualname in own)  # a decorator may have wrapped it
+    # What a decorator wrapped, or what was made to look like another function (`@wraps(lru_cache)`).
+    found = [*written_functions(value), *wrapper_layers(value)]
+    own = [function.__code__.co_qualname for function in found if function.__globals__ is scope]
+    return any(qualname == name or "<locals>" in qualname for qualname in own)
