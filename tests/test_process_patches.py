@@ -14,6 +14,7 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from transformers.models.llama import modeling_llama
 
 import archit_codegen as archit
+from archit_codegen.declaration.topnames import still_means
 from tests.small import check_without_patch, llama
 
 LIBRARY = """import torch
@@ -271,3 +272,9 @@ def test_class_of_the_user_that_does_not_name_what_was_patched(monkeypatch: pyte
     live = llama()
     live.model.layers[1].mlp = Apart(live.config)
     check_without_patch(live, monkeypatch)
+
+
+def test_a_module_that_does_not_say_its_package() -> None:
+    """As that of transformers, which is loaded lazily."""
+    lazy = {"__name__": "transformers", "__file__": transformers.__file__, "__path__": []}
+    assert still_means("PreTrainedModel", transformers.PreTrainedModel, lazy)

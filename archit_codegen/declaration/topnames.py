@@ -51,9 +51,12 @@ def still_means(name: str, value: object, scope: Mapping[str, object]) -> bool:
 def _imports(
     bound: tuple[tuple[int, str, str] | None, ...], name: str, scope: Mapping[str, object]
 ) -> Iterator[Import]:
-    package = str(scope.get("__package__") or str(scope.get("__name__", "")).rpartition(".")[0])
+    home = str(scope.get("__name__", ""))
+    # A module that is loaded lazily may not say its package.
+    package = str(scope.get("__package__") or (home if "__path__" in scope else home.rpartition(".")[0]))
     for level, module, attribute in filter(None, bound):
-        yield Import(importlib.util.resolve_name("." * level + module, package), attribute, name)
+        if package or not level:
+            yield Import(importlib.util.resolve_name("." * level + module, package), attribute, name)
 
 
 def _gives(found: Import, value: object) -> bool:
