@@ -113,8 +113,8 @@ class Emitter:
         )
         origins = {variant.name: str(variant.origin) for variant in plan.variants}
         methods = {v.name: {e.name: e.code for e in v.edits if isinstance(e, Method)} for v in plan.variants}
-        named = user.names.items()  # classes and functions
-        origins |= {name: f"{obj.__module__}:{obj.__qualname__}" for obj, name in named}  # type: ignore[attr-defined]
+        for obj, name in user.names.items():
+            origins[name] = f"{obj.__module__}:{obj.__qualname__}"  # type: ignore[attr-defined]  # class or function
         copied = {name: item.value for name, item in bindings.vendored.items() if isinstance(item.value, type)}
         origins |= {name: f"{cls.__module__}:{cls.__qualname__}" for name, cls in copied.items()}
         own = [definition.text for definition in user.definitions]

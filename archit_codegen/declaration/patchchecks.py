@@ -75,11 +75,11 @@ def _varies(name: str, value: object, function: FunctionType) -> bool:
     file = source_of_code(function.__code__)
     if not is_writable(value) or isinstance(value, type | ModuleType) or file is None:
         return False
-    stores = [
-        n for n in ast.walk(file.tree) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
-    ]
-    constants = [t for s in file.tree.body if isinstance(s, ast.Assign | ast.AnnAssign) for t in ast.walk(s)]
-    return len(stores) > 1 or any(store not in constants for store in stores)
+    names = [node for node in ast.walk(file.tree) if isinstance(node, ast.Name) and node.id == name]
+    stores = [node for node in names if not isinstance(node.ctx, ast.Load)]
+    constants = [node for node in file.tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    at_the_top = {id(node) for constant in constants for node in ast.walk(constant)}
+    return len(stores) > 1 or any(id(store) not in at_the_top for store in stores)
 
 
 def _changed(tree: ast.Module) -> set[str]:
